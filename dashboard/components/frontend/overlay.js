@@ -1,0 +1,180 @@
+// The photo with an attribution over it. Opacity and hover live here: nothing is asked of the
+// server. All overlays of the page share one opacity and one pointer, over events of the document.
+
+const FADE = 4; // as in vgg_viz/figures/overlay.py: full opacity from a quarter of the scale on
+const SIDE = 448; // px of the canvases
+const OPACITY = "vgg-viz:opacity";
+const POINT = "vgg-viz:point";
+const instances = new WeakMap();
+
+export default function ({ data, parentElement }) {
+  let view = instances.get(parentElement);
+  if (!view) {
+    view = new Overlay(parentElement);
+    instances.set(parentElement, view);
+  }
+  view.show(data);
+  return () => view.close();
+}
+
+class Overlay {
+  constructor(root) {
+    const find = (name) => root.querySelector(name);
+    this.stage = find(".stage");
+    this.photo = find(".photo");
+    this.heat = find(".heat");
+    this.cell = find(".cell");
+    this.readout = find(".readout");
+    this.empty = find(".empty");
+    this.bar = find(".bar");
+    this.low = find(".low");
+    this.high = find(".high");
+    this.scale = find(".scale");
+    this.slider = find("input");
+    this.onOpacity = (event) => this.setOpacity(event.detail);
+    this.onPoint = (event) => this.setPoint(event.detail);
+    document.addEventListener(OPACITY, this.onOpacity);
+    document.addEventListener(POINT, this.onPoint);
+    this.slider.oninput = () => tell(OPACITY, Number(this.slider.value));
+    this.stage.onpointermove = (event) => tell(POINT, this.pointAt(event));
+    this.stage.onpointerdown = this.stage.onpointermove;
+    this.stage.onpointerleave = () => tell(POINT, null);
+    this.stage.onblur = () => tell(POINT, null);
+    this.stage.onkeydown = (event) => this.onKey(event);
+    this.setOpacity(remembered());
+  }
+
+  close() {
+    document.removeEventListener(OPACITY, this.onOpacity);
+    document.removeEventListener(POINT, this.onPoint);
+  }
+
+  show(data) {
+    const { header, parts } = readFrame(data);
+    this.header = header;
+    [this.rows, this.cols] = header.grid;
+    this.values = halfFloats(parts.grid).map((value) => value * header.unit);
+    this.drawPhoto(parts.photo);
+    this.drawHeat(parts.colours);
+    this.drawLegend(parts.colours);
+    this.empty.hidden = !header.empty;
+    setText(this.empty, header.empty);
+    this.stage.setAttribute("aria-label", this.summary());
+    this.setPoint(null);
+  }
+
+  summary() {
+    const { header } = this;
+    const peak = header.empty || `largest value ${short(header.own)}`;
+    return `${header.label}: Grad-CAM of ${header.target} at ${header.layer}, ${peak}. ` +
+      "Arrow keys read single values.";
+  }
+
+  async drawPhoto(jpeg) {
+    const bitmap = await createImageBitmap(new Blob([jpeg], { type: "image/jpeg" }));
+    this.photo.width = this.photo.height = SIDE;
+    this.photo.getContext("2d").drawImage(bitmap, 0, 0, SIDE, SIDE);
+    bitmap.close();
+    this.stage.dataset.painted = this.header.layer + " " + this.header.target;
+  }
+
+  // Bilinear, align_corners=False: a cell's value stands at its centre.
+  drawHeat(colours) {
+    const { rows, cols, header } = this;
+    const image = new ImageData(SIDE, SIDE);
+    this.heat.width = this.heat.height = SIDE;
+    if (header.limit > 0) {
+      const grid = header.signed ? this.values : this.values.map((value) => Math.max(value, 0));
+      const across = positions(cols), down = positions(rows);
+      for (let y = 0, at = 0; y < SIDE; y++) {
+        const top = down.low[y] * cols, bottom = down.high[y] * cols, v = down.weight[y];
+        for (let x = 0; x < SIDE; x++, at += 4) {
+          const left = across.low[x], right = across.high[x], u = across.weight[x];
+          const upper = grid[top + left] * (1 - u) + grid[top + right] * u;
+          const lower = grid[bottom + left] * (1 - u) + grid[bottom + right] * u;
+          const value = (upper * (1 - v) + lower * v) / header.limit;
+          const shown = Math.max(-1, Math.min(1, value));
+          const colour = 3 * Math.round(255 * (header.signed ? (shown + 1) / 2 : shown));
+          image.data[at] = colours[colour];
+          image.data[at + 1] = colours[colour + 1];
+          image.data[at + 2] = colours[colour + 2];
+          image.data[at + 3] = 255 * Math.min(1, FADE * Math.abs(shown));
+        }
+      }
+    }
+    this.heat.getContext("2d").putImageData(image, 0, 0);
+  }
+
+  drawLegend(colours) {
+    const { header } = this;
+    const image = new ImageData(256, 1);
+    for (let i = 0; i < 256; i++) image.data.set([...colours.subarray(3 * i, 3 * i + 3), 255], 4 * i);
+    this.bar.width = 256;
+    this.bar.height = 1;
+    this.bar.getContext("2d").putImageData(image, 0, 0);
+    setText(this.low, header.signed ? short(-header.limit) : "0");
+    setText(this.high, short(header.limit));
+    setText(this.scale, header.scale === "shared"
+      ? `shared scale (own max ${short(header.own)})` : "own scale");
+  }
+
+  setOpacity(value) {
+    this.slider.value = value;
+    this.heat.style.opacity = value / 100;
+    this.slider.title = `${value} % opacity, in both pictures`;
+  }
+
+  pointAt(event) {
+    const box = this.stage.getBoundingClientRect();
+    return [(event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height];
+  }
+
+  setPoint(point) {
+    this.point = point;
+    this.cell.hidden = this.readout.hidden = !point;
+    if (!point) return;
+    const col = Math.max(0, Math.min(this.cols - 1, Math.floor(point[0] * this.cols)));
+    const row = Math.max(0, Math.min(this.rows - 1, Math.floor(point[1] * this.rows)));
+    const { style } = this.cell;
+    style.left = `${100 * col / this.cols}%`;
+    style.top = `${100 * row / this.rows}%`;
+    style.width = `${100 / this.cols}%`;
+    style.height = `${100 / this.rows}%`;
+    const value = this.values[row * this.cols + col];
+    const note = value < 0 && !this.header.signed ? " (not drawn)" : "";
+    setText(this.readout, `row ${row + 1}, column ${col + 1}: ${short(value)}${note}`);
+  }
+
+  onKey(event) {
+    const step = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+    if (event.key === "Escape") return tell(POINT, null);
+    if (!(event.key in step)) return;
+    event.preventDefault();
+    const [dx, dy] = step[event.key];
+    const [x, y] = this.point ?? [0.5, 0.5];
+    const inside = (value) => Math.max(0.001, Math.min(0.999, value));
+    tell(POINT, [inside(x + dx / this.cols), inside(y + dy / this.rows)]);
+  }
+}
+
+function positions(source) {
+  const low = new Int32Array(SIDE), high = new Int32Array(SIDE), weight = new Float32Array(SIDE);
+  for (let i = 0; i < SIDE; i++) {
+    const at = Math.max(0, Math.min(source - 1, (i + 0.5) * source / SIDE - 0.5));
+    low[i] = Math.floor(at);
+    high[i] = Math.min(low[i] + 1, source - 1);
+    weight[i] = at - low[i];
+  }
+  return { low, high, weight };
+}
+
+function tell(name, detail) {
+  if (name === OPACITY) {
+    try { sessionStorage.setItem(OPACITY, detail); } catch { /* private windows may refuse */ }
+  }
+  document.dispatchEvent(new CustomEvent(name, { detail }));
+}
+
+function remembered() {
+  try { return Number(sessionStorage.getItem(OPACITY) ?? 60); } catch { return 60; }
+}

@@ -1,0 +1,86 @@
+"""The visitor's selection between reruns, and its copy in the address bar.
+
+Not `bind="query-params"`: a bound widget writes the *label* of an option into the address
+("VGG-16 (D) ..."), while links have to hold names and digests that stay; and components, which
+choose photo, class and channel here, cannot be bound. Back and forward work: Streamlit hands the
+restored address to the next run, which reads it anew.
+"""
+
+from collections.abc import Callable
+from urllib.parse import urlencode
+
+import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+
+from dashboard import service
+from dashboard.selection import WHERE, Selection, as_params, parse
+from vgg_viz.errors import VggVizError
+from vgg_viz.requests import PictureRequest
+from vgg_viz.results import ServiceDescription
+
+Change = Callable[[Selection, ServiceDescription], Selection]
+
+
+def selection(offered: ServiceDescription) -> Selection:
+    """The selection of this run: the visitor's, or what a new address asks for."""
+    state = st.session_state
+    returning = state.pop("away", False)
+    if "selection" not in state or _went_back_or_forward():
+        _read(st.query_params.to_dict(), offered)
+    elif any(offered.model(state.selection.side(where).model) is None for where in WHERE):
+        _read(as_params(state.selection, offered), offered)  # an uploaded checkpoint is gone
+    if returning or as_params(state.selection, offered) != state.written:
+        _write(state.selection, offered)
+    chosen: Selection = state.selection
+    return chosen
+
+
+def change(change_selection: Change) -> None:
+    """Apply a change; to be called from callbacks, which run before the page."""
+    state = st.session_state
+    if "selection" in state:
+        offered = service.get_service().describe()
+        state.selection = change_selection(state.selection, offered)
+
+
+def leave() -> None:
+    """Another page is shown: its address is not a selection."""
+    st.session_state.away = True
+
+
+def link(offered: ServiceDescription) -> str:
+    """The address of this view."""
+    params = urlencode(as_params(st.session_state.selection, offered))
+    base = (st.context.url or "").partition("?")[0]
+    return f"{base}?{params}" if params else base
+
+
+def _read(address: dict[str, str], offered: ServiceDescription) -> None:
+    state = st.session_state
+    state.selection, notes = parse(address, offered, _kept)
+    # A bad address stays until something is chosen: writing the mended one would put a second
+    # entry into the browser's history, and "back" would lead to the bad one for ever.
+    state.written = as_params(state.selection, offered)
+    for note in notes:
+        service.tell(note)
+
+
+def _write(chosen: Selection, offered: ServiceDescription) -> None:
+    params = as_params(chosen, offered)
+    st.query_params.from_dict(params)
+    st.session_state.written = params
+
+
+def _went_back_or_forward() -> bool:
+    # Not "the address differs from the one written last": a click can be under way with the old
+    # address while the new one is still on its way to the browser, and would be undone.
+    context = get_script_run_ctx()
+    return context is not None and context.is_history_navigation
+
+
+def _kept(image: str) -> bool:
+    try:
+        service.run(PictureRequest(image, size=64))
+    except VggVizError:
+        return False
+    return True

@@ -1,0 +1,1 @@
+"""Attributions: where in the photo a class score comes from."""

@@ -1,0 +1,214 @@
+"""`vgg-viz classify` and `vgg-viz cam`: what a network sees in a photo, and where."""
+
+import json
+from enum import StrEnum
+from io import BytesIO
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+
+from vgg_viz.cli.service import named_model, named_photo, open_service
+from vgg_viz.cli.tables import Format, as_json, as_table, provenance_fields
+from vgg_viz.errors import InputError, UnknownNameError
+from vgg_viz.figures import overlay_png
+from vgg_viz.models.configs import NETWORKS
+from vgg_viz.requests import AttributionRequest, ClassifyRequest, PictureRequest
+from vgg_viz.results import Attribution, Classification, Provenance, ServiceDescription
+from vgg_viz.service.engine import ModelService
+
+
+class Device(StrEnum):
+    """Where networks run."""
+
+    AUTO = "auto"
+    CUDA = "cuda"
+    MPS = "mps"
+    CPU = "cpu"
+
+
+class Precision(StrEnum):
+    """What networks compute in."""
+
+    FP32 = "fp32"
+    BF16 = "bf16"
+
+
+Photo = Annotated[str, typer.Argument(help="A file, or the name of a bundled photo such as cat.")]
+Model = Annotated[
+    str,
+    typer.Option(
+        help="NETWORK or NETWORK:WEIGHTS; weights are bundled, imagenet, random, random-SEED or "
+        "the path of a checkpoint."
+    ),
+]
+DeviceOption = Annotated[Device, typer.Option(help="auto takes a GPU when there is one.")]
+PrecisionOption = Annotated[Precision, typer.Option(help="bf16 is for GPUs.")]
+
+
+def classify(
+    photo: Photo,
+    model: Model = "vgg16",
+    top: Annotated[int, typer.Option(min=1, help="How many classes.")] = 5,
+    output: Annotated[Format, typer.Option("--format")] = Format.TABLE,
+    device: DeviceOption = Device.AUTO,
+    precision: PrecisionOption = Precision.FP32,
+) -> None:
+    """Which classes does a network see in a photo?"""
+    with open_service(device.value) as service:
+        name = named_model(service.describe(), model)
+        image = named_photo(service, photo)
+        found = service.run(ClassifyRequest(name, image, precision.value))
+    if output is Format.JSON:
+        typer.echo(as_json({"photo": photo, **_classification_fields(found, top)}))
+        return
+    rows = [
+        [f"{probability:.2%}", f"{found.logits[i]:.3f}", f"{i}", label]
+        for i, label, probability in found.top(top)
+    ]
+    typer.echo(f"{photo}: {_source(found.provenance)}")
+    typer.echo(as_table(["probability", "logit", "index", "class"], rows, left=(3,)))
+    typer.echo(f"Forward pass: {found.forward_seconds * 1000:.0f} ms", err=True)
+    if found.difference_to_fp32 is not None:
+        typer.echo(f"Largest change from fp32: {found.difference_to_fp32:.2g}", err=True)
+
+
+def _classification_fields(found: Classification, top: int) -> dict[str, Any]:
+    return {
+        "model": found.provenance.model,
+        "top": [
+            {"index": i, "class": label, "probability": p, "logit": float(found.logits[i])}
+            for i, label, p in found.top(top)
+        ],
+        "forward_seconds": found.forward_seconds,
+        "difference_to_fp32": found.difference_to_fp32,
+        "provenance": provenance_fields(found.provenance),
+    }
+
+
+def cam(
+    photo: Photo,
+    model: Model = "vgg16",
+    out: Annotated[Path, typer.Option("--out", "-o", help="The picture to write, a PNG.")] = Path(
+        "cam.png"
+    ),
+    layer: Annotated[
+        str | None, typer.Option(help="A layer such as conv5_3; the last convolution by default.")
+    ] = None,
+    target: Annotated[
+        str | None, typer.Option(help="A class, by name or index; the most probable by default.")
+    ] = None,
+    npz: Annotated[
+        Path | None, typer.Option(help="Also write the raw, signed map and where it came from.")
+    ] = None,
+    opacity: Annotated[float, typer.Option(min=0, max=1, help="Of the map.")] = 0.5,
+    output: Annotated[Format, typer.Option("--format")] = Format.TABLE,
+    device: DeviceOption = Device.AUTO,
+    precision: PrecisionOption = Precision.FP32,
+) -> None:
+    """Where in a photo does a network see a class?
+
+    Writes Grad-CAM over the photo as a PNG, with what made it below.
+    """
+    _check_target_file(out, ".png")
+    if npz is not None:
+        _check_target_file(npz, ".npz")
+    with open_service(device.value) as service:
+        name = named_model(service.describe(), model)
+        image = named_photo(service, photo)
+        index = None if target is None else _class_index(service, name, image, target)
+        request = AttributionRequest(name, image, layer, index, precision=precision.value)
+        found = service.run(request)
+        picture = service.run(PictureRequest(image, found.provenance.model))
+        caption = _caption(found, _credit(service.describe(), image, photo))
+    _write(out, overlay_png(picture, found, caption, opacity=opacity))
+    if npz is not None:
+        _write_npz(npz, found)
+    if output is Format.JSON:
+        typer.echo(as_json({"photo": photo, **_files(out, npz), **_attribution_fields(found)}))
+    else:
+        typer.echo(caption)
+        typer.echo("Written: " + ", ".join(path for path in _files(out, npz).values() if path))
+    if not found.positive.any():
+        typer.echo("The map is positive nowhere: nothing at this layer speaks for it.", err=True)
+
+
+def _class_index(service: ModelService, model: str, image: str, target: str) -> int:
+    """The output for a class given by index or by name; letters' case does not matter."""
+    if target.isascii() and target.isdigit():
+        return int(target)
+    names = service.run(ClassifyRequest(model, image)).classes
+    found = [i for i, name in enumerate(names) if name.casefold() == target.strip().casefold()]
+    if not found:
+        raise UnknownNameError.among("class", target, names)
+    if len(found) > 1:
+        listed = " or ".join(map(str, found))
+        raise InputError(f"Several classes are called {target!r}; give an index: {listed}.")
+    return found[0]
+
+
+def _source(provenance: Provenance) -> str:
+    title = NETWORKS[provenance.model.partition(":")[0]].title
+    return f"{title}, {provenance.weights}, {provenance.precision} on {provenance.device}"
+
+
+def _credit(offered: ServiceDescription, image: str, photo: str) -> str:
+    """Title, author and licence of a bundled photo; the name of a file."""
+    for sample in offered.samples:
+        if sample.name == image:
+            return f"{sample.title}, {sample.author}, {sample.licence}"
+    return Path(photo).name
+
+
+def _caption(found: Attribution, credit: str) -> str:
+    rows, columns = found.grid.shape
+    return (
+        f"Grad-CAM for {found.target_name} (class {found.target}, logit {found.score:.3f}) at "
+        f"{found.layer}, {rows} x {columns}, upsampled {found.upsampling}\n"
+        f"{_source(found.provenance)}\n"
+        f"Photo: {credit}"
+    )
+
+
+def _attribution_fields(found: Attribution) -> dict[str, Any]:
+    return {
+        "model": found.provenance.model,
+        "method": found.method,
+        "layer": found.layer,
+        "target": found.target,
+        "target_name": found.target_name,
+        "score": found.score,
+        "shape": list(found.grid.shape),
+        "relu": found.relu,
+        "upsampling": found.upsampling,
+        "difference_to_fp32": found.difference_to_fp32,
+        "provenance": provenance_fields(found.provenance),
+    }
+
+
+def _files(out: Path, npz: Path | None) -> dict[str, str | None]:
+    return {"png": str(out), "npz": None if npz is None else str(npz)}
+
+
+def _check_target_file(path: Path, suffix: str) -> None:
+    """Before the network is loaded: a name and a folder that will do."""
+    if path.suffix.lower() != suffix:
+        raise InputError(f"{path} is not a {suffix} file; give a name that ends in {suffix}.")
+    if not path.parent.is_dir():
+        raise InputError(f"There is no folder {path.parent}; make it, or write elsewhere.")
+
+
+def _write_npz(path: Path, found: Attribution) -> None:
+    """Raw map and provenance, readable by `numpy.load` without pickle."""
+    out = BytesIO()
+    fields = json.dumps(_attribution_fields(found))
+    np.savez(out, grid=found.grid, provenance=np.array(fields))
+    _write(path, out.getvalue())
+
+
+def _write(path: Path, data: bytes) -> None:
+    try:
+        path.write_bytes(data)
+    except OSError as error:
+        raise InputError(f"{path} cannot be written: {error.strerror or error}.") from error

@@ -1,0 +1,1 @@
+"""Networks: their tables (configs), modules (networks), names (registry) and weights."""

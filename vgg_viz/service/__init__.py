@@ -1,0 +1,1 @@
+"""The model service: one protocol, interchangeable engines."""

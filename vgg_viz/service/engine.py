@@ -1,0 +1,71 @@
+"""What a model service is. Pages and the command line know this protocol and nothing behind it."""
+
+from typing import Protocol, overload
+
+from vgg_viz.requests import (
+    ActivationsRequest,
+    AttributionRequest,
+    ClassifyRequest,
+    Job,
+    PictureRequest,
+    Request,
+)
+from vgg_viz.results import (
+    Activations,
+    Attribution,
+    Classification,
+    Health,
+    ImageInfo,
+    JobEvent,
+    ModelInfo,
+    Picture,
+    Result,
+    ServiceDescription,
+)
+
+
+class ModelService(Protocol):
+    """Owns the networks and the device. Safe to call from any thread.
+
+    Every method raises only `vgg_viz.errors.VggVizError` for what a person can mend.
+    """
+
+    def describe(self) -> ServiceDescription:
+        """What is offered. Answers at once and loads nothing (no torch)."""
+        ...
+
+    @overload
+    def run(self, request: ClassifyRequest) -> Classification: ...
+    @overload
+    def run(self, request: AttributionRequest) -> Attribution: ...
+    @overload
+    def run(self, request: ActivationsRequest) -> Activations: ...
+    @overload
+    def run(self, request: PictureRequest) -> Picture: ...
+    def run(self, request: Request) -> Result:
+        """Answer a request; waits for the device's worker when the answer is not cached."""
+        ...
+
+    def submit(self, job: Job) -> str:
+        """Start long work; return its id. The same job submitted twice is one job."""
+        ...
+
+    def events(self, job: str, after: int = 0) -> tuple[JobEvent, ...]:
+        """The job's events numbered above `after`; never waits. Unknown id: JobError."""
+        ...
+
+    def cancel(self, job: str) -> None:
+        """Ask a job to stop; it ends with a "cancelled" event. No effect on an ended job."""
+        ...
+
+    def health(self) -> Health:
+        """Is the service well? Never waits for the device."""
+        ...
+
+    def put_image(self, data: bytes) -> ImageInfo:
+        """Decode and keep an uploaded photo; its id goes into requests. ImageError when bad."""
+        ...
+
+    def put_weights(self, data: bytes, filename: str) -> ModelInfo:
+        """Check and keep an uploaded checkpoint (never unpickled). CheckpointError when bad."""
+        ...

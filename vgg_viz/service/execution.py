@@ -1,0 +1,334 @@
+"""What the device's worker does: load models, make Inspections, compute answers.
+
+Only the worker thread calls this; nothing here needs a lock. Tensors and modules stay inside,
+numpy goes out.
+"""
+
+import gc
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from vgg_viz import __version__
+from vgg_viz.activations import channel_statistics, strongest
+from vgg_viz.attribution.registry import METHODS
+from vgg_viz.capture import Inspection, inspect
+from vgg_viz.errors import InputError, OutOfMemoryError, UnknownNameError, VggVizError
+from vgg_viz.images import Photo, prepare
+from vgg_viz.models.registry import parse_model_name
+from vgg_viz.models.weights import LoadedModel, load_model
+from vgg_viz.requests import ActivationsRequest, AttributionRequest, ClassifyRequest, Precision
+from vgg_viz.results import Activations, Attribution, Classification, Float32, Provenance
+from vgg_viz.service.caches import ByteBoundedCache
+
+logger = logging.getLogger(__name__)
+
+ModelRequest = ClassifyRequest | AttributionRequest | ActivationsRequest
+Answer = TypeVar("Answer")
+
+# Layers whose outputs and gradients an Inspection keeps. Dropout and flatten change nothing that
+# could be looked at.
+RECORDED = ("conv", "batch_norm", "relu", "lrn", "max_pool", "avg_pool", "linear")
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Bytes that may be held: loaded networks, Inspections."""
+
+    models: int = 2 * 2**30
+    inspections: int = 2**30
+
+
+@dataclass(frozen=True, eq=False)
+class Ready:
+    """A model on the device at a precision."""
+
+    loaded: LoadedModel
+    network: nn.Module
+    layers: tuple[str, ...]
+    nbytes: int
+
+
+class Executor:
+    """The state of one device: its models and Inspections, each cache bounded in bytes."""
+
+    def __init__(
+        self,
+        device: str = "auto",
+        *,
+        limits: Limits | None = None,
+        uploads: Path | None = None,
+        allow_paths: bool = False,
+    ) -> None:
+        limits = limits or Limits()
+        self.device = choose_device(device)
+        self.precisions = supported_precisions(self.device)
+        self.forward_passes = 0
+        self._uploads = uploads
+        self._allow_paths = allow_paths
+        self._models: ByteBoundedCache[Ready] = ByteBoundedCache(limits.models, lambda m: m.nbytes)
+        self._inspections: ByteBoundedCache[Inspection] = ByteBoundedCache(
+            limits.inspections, lambda i: i.nbytes
+        )
+
+    def answer(
+        self, request: ModelRequest, photo: Photo
+    ) -> Classification | Attribution | Activations:
+        """Compute the answer; when memory runs out, free what can be freed and try smaller."""
+        if request.precision not in self.precisions:
+            raise VggVizError(f"{self.device} has no {request.precision} here; choose fp32.")
+        match request:
+            case ClassifyRequest():
+                return self._within_memory(partial(self._classify, request, photo))
+            case AttributionRequest():
+                return self._within_memory(partial(self._attribute, request, photo))
+            case ActivationsRequest():
+                return self._within_memory(partial(self._activations, request, photo))
+
+    @property
+    def model_names(self) -> tuple[str, ...]:
+        """Models loaded now."""
+        return tuple(sorted({str(key[0]) for key in self._models.names()}))  # type: ignore[index]
+
+    @property
+    def inspection_bytes(self) -> int:
+        """Bytes held by Inspections now."""
+        return self._inspections.nbytes
+
+    def forget(self) -> None:
+        """Drop every model and Inspection and give the memory back."""
+        self._inspections.drop(lambda _: True)
+        self._models.drop(lambda _: True)
+        _release(self.device)
+
+    def _within_memory(self, compute: Callable[..., Answer]) -> Answer:
+        try:
+            return compute(small=False)
+        except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
+            if not is_out_of_memory(error):
+                raise
+            logger.warning("out of memory on %s; freeing caches and retrying smaller", self.device)
+        self.forget()
+        try:
+            return compute(small=True)
+        except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
+            if not is_out_of_memory(error):
+                raise
+            self.forget()
+            raise OutOfMemoryError(
+                f"{self.device} has too little memory for this network, also when only one layer "
+                "is kept. Choose a smaller network, or start with --device cpu."
+            ) from error
+
+    def _classify(
+        self, request: ClassifyRequest, photo: Photo, *, small: bool = False
+    ) -> Classification:
+        ready = self._model(request.model, request.precision)
+        seen = self._inspect(request, photo, layer=_last_conv(ready) if small else None)
+        logits = _numpy(seen.logits[0])
+        probabilities = _numpy(seen.logits[0].float().softmax(0))
+        difference = None
+        if request.precision != "fp32":
+            exact = self._classify(replace(request, precision="fp32"), photo, small=small)
+            difference = float(np.abs(probabilities - exact.probabilities).max())
+        return Classification(
+            logits,
+            probabilities,
+            ready.loaded.classes,
+            seen.forward_seconds,
+            self._provenance(ready, request.precision),
+            difference,
+        )
+
+    def _attribute(
+        self, request: AttributionRequest, photo: Photo, *, small: bool = False
+    ) -> Attribution:
+        ready = self._model(request.model, request.precision)
+        layer = _spatial_layer(ready, request.layer)
+        method = METHODS[request.method]
+        seen = self._inspect(request, photo, layer=layer if small else None)
+        top = int(seen.logits[0].argmax())
+        target = top if request.target is None else request.target
+        gradients = self._gradients(request, photo, seen, target)
+        grid = _numpy(method.compute(seen.outputs[layer].detach(), gradients[layer])[0])
+        difference = None
+        if request.precision != "fp32":
+            same = replace(request, precision="fp32", target=target)
+            exact = self._attribute(same, photo, small=small).grid
+            difference = float(np.abs(grid - exact).max() / max(np.abs(exact).max(), 1e-30))
+        return Attribution(
+            grid=grid,
+            method=request.method,
+            layer=layer,
+            target=target,
+            target_name=ready.loaded.classes[target],
+            score=float(seen.logits[0, target].detach()),
+            provenance=self._provenance(ready, request.precision),
+            relu=method.relu_when_drawn,
+            difference_to_fp32=difference,
+        )
+
+    def _activations(
+        self, request: ActivationsRequest, photo: Photo, *, small: bool = False
+    ) -> Activations:
+        ready = self._model(request.model, request.precision)
+        layer = _spatial_layer(ready, request.layer)
+        shown = _after_relu(ready, layer)
+        seen = self._inspect(request, photo, layer=shown if small else None)
+        maps = seen.outputs[shown][0].detach().float().relu()  # (C, h, w)
+        statistics = channel_statistics(maps)
+        channels = request.channels or tuple(strongest(statistics, request.count).tolist())
+        if max(channels) >= len(maps) or min(channels) < 0:
+            raise UnknownNameError(
+                f"{layer} has channels 0 to {len(maps) - 1}; {max(channels)} is not one of them."
+            )
+        return Activations(
+            layer,
+            channels,
+            _numpy(maps[list(channels)]),
+            _numpy(statistics.means),
+            _numpy(statistics.maxima),
+            _numpy(statistics.dead_shares),
+            self._provenance(ready, request.precision),
+        )
+
+    def _model(self, name: str, precision: Precision) -> Ready:
+        ready = self._models.get((name, precision))
+        if ready is None:
+            ready = self._load(name, precision)
+            for key in self._models.put((name, precision), ready):
+                self._inspections.drop(lambda k, gone=key: k[:2] == gone)  # type: ignore[misc]
+                _release(self.device)
+        return ready
+
+    def _load(self, name: str, precision: Precision) -> Ready:
+        loaded = load_model(
+            parse_model_name(name), allow_paths=self._allow_paths, uploads=self._uploads
+        )
+        dtype = torch.bfloat16 if precision == "bf16" else torch.float32
+        network = loaded.network.to(device=self.device, dtype=dtype).eval()
+        layers = tuple(row.name for row in loaded.config.layers if row.kind in RECORDED)
+        nbytes = sum(tensor.nbytes for tensor in network.state_dict().values())
+        # Kernels are chosen and compiled in the first pass: do it now, or it is in a person's time.
+        side = loaded.config.input_size
+        with torch.inference_mode():
+            network(torch.zeros(1, 3, side, side, dtype=dtype, device=self.device))
+        return Ready(loaded, network, layers, nbytes)
+
+    def _inspect(self, request: ModelRequest, photo: Photo, layer: str | None) -> Inspection:
+        """The Inspection of (model, photo): made once, then only looked at."""
+        key = (request.model, request.precision, photo.digest)
+        seen = self._inspections.get(key)
+        if seen is not None and (layer is None or layer in seen.outputs):
+            return seen
+        ready = self._model(request.model, request.precision)
+        image = torch.from_numpy(prepare(photo.pixels, ready.loaded.preprocessing))
+        batch = image[None].to(self.device, next(ready.network.parameters()).dtype)
+        self.forward_passes += 1
+        seen = inspect(
+            ready.network,
+            batch.contiguous(memory_format=torch.channels_last),
+            ready.layers if layer is None else (layer,),
+        )
+        self._inspections.put(key, seen)
+        return seen
+
+    def _gradients(
+        self, request: ModelRequest, photo: Photo, seen: Inspection, target: int
+    ) -> Mapping[str, Tensor]:
+        gradients = seen.gradients(target)
+        # It may have grown by these gradients: put it again to be weighed again.
+        self._inspections.put((request.model, request.precision, photo.digest), seen)
+        return gradients
+
+    def _provenance(self, ready: Ready, precision: Precision) -> Provenance:
+        loaded = ready.loaded
+        return Provenance(
+            model=str(loaded.name),
+            weights=loaded.weights_title,
+            digest=loaded.digest,
+            device=str(self.device),
+            precision=precision,
+            input_size=loaded.config.input_size,
+            versions=(("vgg-viz", __version__), ("torch", str(torch.__version__))),
+        )
+
+
+def choose_device(wanted: str) -> torch.device:
+    """The device for "auto", "cuda", "cuda:1", "mps" or "cpu"; InputError when it is not there."""
+    if wanted == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda:0")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    try:
+        device = torch.device(wanted)
+    except RuntimeError as error:
+        raise InputError(f"No device {wanted!r}; choose auto, cuda, mps or cpu.") from error
+    present = {
+        "cpu": True,
+        "cuda": torch.cuda.is_available() and (device.index or 0) < torch.cuda.device_count(),
+        "mps": torch.backends.mps.is_available(),
+    }
+    if not present.get(device.type, False):
+        raise InputError(f"This machine has no {wanted}; choose auto or cpu.")
+    return device
+
+
+def supported_precisions(device: torch.device) -> tuple[str, ...]:
+    """Precisions the device computes in hardware; emulated bf16 would be slower than fp32."""
+    if device.type == "cuda":
+        native = torch.cuda.is_bf16_supported(including_emulation=False)
+    else:
+        native = device.type == "cpu" and torch.cpu._is_avx512_bf16_supported()  # noqa: SLF001
+    return ("fp32", "bf16") if native else ("fp32",)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether `error` is a device or host running out of memory, in any of torch's spellings."""
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    return isinstance(error, RuntimeError) and "not enough memory" in str(error)
+
+
+def _release(device: torch.device) -> None:
+    gc.collect()
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+
+
+def _last_conv(ready: Ready) -> str:
+    return ready.loaded.config.convs[-1]
+
+
+def _spatial_layer(ready: Ready, layer: str | None) -> str:
+    """The layer asked for, the last convolution by default; it must have maps."""
+    name = layer or _last_conv(ready)
+    rows = ready.loaded.config.layers
+    before_fc = [row.name for row in rows[: [r.name for r in rows].index("flatten")]]
+    if name not in before_fc:
+        config = ready.loaded.config
+        raise UnknownNameError.among(f"layer with maps in {config.network}", name, config.convs)
+    return name
+
+
+def _after_relu(ready: Ready, layer: str) -> str:
+    """The ReLU that follows a convolution (behind its batch norm); any other layer itself."""
+    rows = ready.loaded.config.layers
+    at = next(i for i, row in enumerate(rows) if row.name == layer)
+    if rows[at].kind not in ("conv", "batch_norm"):
+        return layer
+    return next(row.name for row in rows[at:] if row.kind == "relu")
+
+
+def _numpy(tensor: Tensor) -> Float32:
+    """A read-only float32 copy on the host."""
+    array = tensor.detach().float().cpu().contiguous().numpy().copy()
+    array.flags.writeable = False
+    return array

@@ -1,0 +1,52 @@
+"""Photos that requests may name: the bundled samples and what people uploaded."""
+
+import re
+from pathlib import Path
+from threading import Lock
+
+from vgg_viz.errors import MissingImageError, UnknownNameError
+from vgg_viz.images import Photo, Sample, decode, load_samples
+from vgg_viz.results import ImageInfo, SampleInfo
+from vgg_viz.service.caches import ByteBoundedCache
+
+DIGEST = re.compile(r"[0-9a-f]{64}")
+
+
+class PhotoStore:
+    """Decoded photos by sample name or by sha256 of the uploaded bytes. Safe for threads."""
+
+    def __init__(self, samples_folder: Path, limit: int) -> None:
+        self._samples: dict[str, Sample] = {s.name: s for s in load_samples(samples_folder)}
+        self._uploads: ByteBoundedCache[Photo] = ByteBoundedCache(limit, lambda p: p.pixels.nbytes)
+        self._decoded: dict[str, Photo] = {}  # a dozen small samples: kept for good
+        self._lock = Lock()
+
+    def put(self, data: bytes) -> ImageInfo:
+        """Decode and keep; ImageError when it cannot be shown."""
+        photo = decode(data)
+        self._uploads.put(photo.digest, photo)
+        height, width = photo.pixels.shape[:2]
+        return ImageInfo(photo.digest, width, height, photo.notes)
+
+    def get(self, image: str) -> Photo:
+        """The photo a request names. MissingImageError, UnknownNameError."""
+        if DIGEST.fullmatch(image):
+            photo = self._uploads.get(image)
+            if photo is None:
+                raise MissingImageError(
+                    "This uploaded photo is no longer on the server; upload it again."
+                )
+            return photo
+        if image not in self._samples:
+            raise UnknownNameError.among("photo", image, self._samples)
+        with self._lock:
+            if image not in self._decoded:
+                self._decoded[image] = decode(self._samples[image].file.read_bytes())
+            return self._decoded[image]
+
+    def samples(self) -> tuple[SampleInfo, ...]:
+        """The bundled photos, in their file's order."""
+        return tuple(
+            SampleInfo(s.name, s.title, s.author, s.licence, s.classes)
+            for s in self._samples.values()
+        )

@@ -1,0 +1,1 @@
+"""Training of the networks on a folder of photos: data, recipes, loop, evaluation, bundling."""

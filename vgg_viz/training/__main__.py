@@ -1,0 +1,56 @@
+"""`python -m vgg_viz.training`: train the bundled networks again."""
+
+import logging
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import torch
+import typer
+
+from vgg_viz.training import bundle
+from vgg_viz.training.data import load_photos
+from vgg_viz.training.loop import new_network, train, with_fast_lrn
+from vgg_viz.training.recipes import BUNDLED
+
+logger = logging.getLogger("vgg_viz.training")
+app = typer.Typer(add_completion=False)
+
+
+@app.command()
+def main(
+    data: Annotated[Path, typer.Option(help="Folder with train/<class>/ and val/<class>/.")],
+    out: Annotated[Path, typer.Option(help="Where the weights and model cards go.")] = Path(
+        "assets/weights"
+    ),
+    only: Annotated[
+        list[str] | None, typer.Option(help="Networks to train; all when absent.")
+    ] = None,
+    epochs: Annotated[
+        int | None, typer.Option(help="Fewer or more epochs than the recipe.")
+    ] = None,
+    peak_lr: Annotated[float | None, typer.Option(help="Another peak learning rate.")] = None,
+    threads: Annotated[int, typer.Option(help="CPU threads.")] = 2,
+) -> None:
+    """Train the bundled networks from their recipes and write weights and model cards."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    torch.set_num_threads(threads)
+    training = load_photos(data / "train")
+    validation = load_photos(data / "val", classes=training.classes)
+    for name in only or list(BUNDLED):
+        recipe = BUNDLED[name]
+        recipe = replace(recipe, epochs=epochs or recipe.epochs, peak_lr=peak_lr or recipe.peak_lr)
+        network = new_network(recipe, len(training.classes))
+        history = []
+        for event in train(recipe, training, with_fast_lrn(network)):
+            history.append(event)
+            accuracy = bundle.evaluate(network, validation).top1
+            logger.info("%s %s val %.4f", name, event, accuracy)
+        shipped = bundle.rounded_to_half(network)
+        evaluation = bundle.evaluate(shipped, validation)
+        card = bundle.save_bundle(shipped, recipe, training, evaluation, history, out)
+        logger.info("%s: top-1 %.4f -> %s", name, evaluation.top1, card)
+
+
+if __name__ == "__main__":
+    app()

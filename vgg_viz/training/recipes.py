@@ -1,0 +1,63 @@
+"""How each bundled network was trained. A recipe holds every choice, so a seed reproduces it."""
+
+from dataclasses import dataclass
+
+from vgg_viz.models.configs import NetworkConfig, build
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One training from scratch: SGD with Nesterov momentum under a one-cycle schedule.
+
+    `sizes` are input sides in px, each used for an equal share of the epochs in turn: starting
+    small is cheaper by the square of the side, and the last one is the size the network is
+    declared for.
+    """
+
+    network: str
+    width: float
+    epochs: int
+    peak_lr: float
+    hidden: tuple[int, int] | None = None
+    sizes: tuple[int, ...] = (96, 112, 128)
+    batch: int = 64
+    momentum: float = 0.9
+    weight_decay: float = 5e-4
+    label_smoothing: float = 0.1
+    warmup: float = 0.25  # share of the steps in which the learning rate rises
+    clip_norm: float = 5.0
+    least_crop: int = 96  # px of the 144-px photos
+    resize: int = 144
+    bf16: bool = True
+    seed: int = 0
+    note: str = ""
+
+    @property
+    def input_size(self) -> int:
+        """Side in px the trained network is declared for."""
+        return self.sizes[-1]
+
+    def config(self, classes: int) -> NetworkConfig:
+        """The table this recipe trains, for a number of classes."""
+        return build(
+            self.network,
+            width=self.width,
+            hidden=self.hidden,
+            classes=classes,
+            input_size=self.input_size,
+        )
+
+    def size_at(self, epoch: int) -> int:
+        """Input side in px of an epoch, counted from 0."""
+        return self.sizes[epoch * len(self.sizes) // self.epochs]
+
+
+BUNDLED: dict[str, Recipe] = {
+    recipe.network: recipe
+    for recipe in (
+        Recipe("vgg16_bn", width=0.25, epochs=18, peak_lr=0.08),
+        Recipe("vgg16", width=0.25, epochs=24, peak_lr=0.03),
+        Recipe("vgg11", width=0.25, epochs=24, peak_lr=0.03),
+        Recipe("zfnet_b", width=0.25, epochs=24, peak_lr=0.03),
+    )
+}
