@@ -6,6 +6,7 @@ Torch is loaded in the background once the server answers, so that health checks
 import asyncio
 import base64
 import hashlib
+import logging
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -17,6 +18,8 @@ from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dashboard import service
+
+logger = logging.getLogger(__name__)
 
 START_AFTER = 0.3  # s after start-up: the socket listens by then, torch's import holds the GIL
 
@@ -87,4 +90,16 @@ async def lifespan(_app: st.App) -> AsyncIterator[None]:
     service.stop()
 
 
-app = st.App("streamlit_app.py", lifespan=lifespan, middleware=[Middleware(SecurityHeaders)])
+def apologise(error: Exception) -> bool:
+    """The last net, below the pages' own: no stack trace reaches a visitor."""
+    logger.error("the app failed", exc_info=error)
+    st.error(service.APOLOGY, icon=":material/error:")
+    return True
+
+
+app = st.App(
+    "streamlit_app.py",
+    lifespan=lifespan,
+    middleware=[Middleware(SecurityHeaders)],
+    on_script_error=apologise,
+)

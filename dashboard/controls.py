@@ -58,7 +58,8 @@ def top_row(
     `same_classes` is one of the networks when both know the same classes, else None.
     """
     with st.container(horizontal=True, vertical_alignment="bottom", key="controls"):
-        photo_picker(selection, offered)
+        with service.messages():
+            photo_picker(selection, offered)
         add_photo()
         if same_classes is not None:
             class_picker("left", selection, same_classes, both=True)
@@ -289,8 +290,8 @@ def upload_weights(selection: Selection, offered: ServiceDescription) -> None:
     )
     here = model_info(offered, selection.side(where).model)
     st.caption(
-        f"safetensors or PyTorch state dict, up to {WEIGHTS_MB} MB. Takes the place of {here.title}. "
-        "Nothing in the file is executed."
+        f"safetensors or PyTorch state dict, up to {WEIGHTS_MB} MB. Takes the place of "
+        f"{here.title}. Nothing in the file is executed."
     )
 
 

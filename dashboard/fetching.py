@@ -5,6 +5,7 @@ import streamlit as st
 from dashboard import service
 from dashboard.controls import megabytes
 from dashboard.selection import Where
+from vgg_viz.errors import VggVizError
 from vgg_viz.requests import FetchWeightsJob
 from vgg_viz.results import JobEvent, ModelInfo
 
@@ -68,6 +69,7 @@ def _cancel(job: str) -> None:
 
 def _last(job: str) -> JobEvent:
     """The newest event; a job the server has forgotten counts as failed."""
-    with service.messages():
+    try:
         return service.get_service().events(job)[-1]
-    return JobEvent(0, "failed", None, "The server no longer knows this fetch; start it again.")
+    except VggVizError as error:
+        return JobEvent(0, "failed", None, str(error))

@@ -27,8 +27,8 @@ def selection(offered: ServiceDescription) -> Selection:
     returning = state.pop("away", False)
     if "selection" not in state or _went_back_or_forward():
         _read(st.query_params.to_dict(), offered)
-    elif any(offered.model(state.selection.side(where).model) is None for where in WHERE):
-        _read(as_params(state.selection, offered), offered)  # an uploaded checkpoint is gone
+    elif not _still_there(state.selection, offered):
+        _read(as_params(state.selection, offered), offered)
     if returning or as_params(state.selection, offered) != state.written:
         _write(state.selection, offered)
     chosen: Selection = state.selection
@@ -76,6 +76,13 @@ def _went_back_or_forward() -> bool:
     # address while the new one is still on its way to the browser, and would be undone.
     context = get_script_run_ctx()
     return context is not None and context.is_history_navigation
+
+
+def _still_there(chosen: Selection, offered: ServiceDescription) -> bool:
+    """Whether the server still has what was uploaded."""
+    if any(offered.model(chosen.side(where).model) is None for where in WHERE):
+        return False
+    return any(sample.name == chosen.image for sample in offered.samples) or _kept(chosen.image)
 
 
 def _kept(image: str) -> bool:

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from dataclasses import dataclass
+from itertools import takewhile
 
 import pytest
 import torch
@@ -137,6 +138,16 @@ def test_another_input_size_changes_costs_but_no_parameters():
     assert (larger.row("avgpool").in_side, larger.row("avgpool").out_side) == (14, 7)
     assert larger.row("avgpool").receptive_field == ReceptiveField(212 + 32, 64, 90)
     assert larger.row("fc6").receptive_field.size == 212 + 13 * 32  # sees its whole last map
+
+
+@pytest.mark.parametrize("side", [1, 3, 7, 9, 10, 13, 14, 20])
+def test_the_adaptive_pool_is_described_by_its_largest_window(side):
+    row = describe(build("vgg16"), 32 * side).row("avgpool")
+    one_input_per_px = torch.eye(side)[:, None]
+    windows = F.adaptive_avg_pool1d(one_input_per_px, 7)[:, 0] > 0  # (px, windows)
+    assert (row.in_side, row.out_side) == (side, 7)
+    assert row.kernel == windows.sum(dim=0).max()
+    assert row.stride == max(1, (2 * side + 7) // 14)  # side / 7 to the nearest whole number
 
 
 @pytest.mark.parametrize("size", [0, -3, 31])
@@ -307,7 +318,8 @@ def test_receptive_field_of_the_last_map_equals_its_gradient(network):
 
     x = torch.ones(1, 1, side, side, dtype=torch.float64, requires_grad=True)
     y = x.expand(1, 3, side, side)
-    for name, module in ConvNet(config).features.named_children():
+    layers = takewhile(lambda child: child[0] != "avgpool", ConvNet(config).named_children())
+    for name, module in layers:
         match module:
             case nn.Conv2d():
                 ones = torch.ones_like(module.weight, dtype=torch.float64)

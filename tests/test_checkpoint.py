@@ -12,14 +12,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import save, save_file
 
+from tests.tiny import logits
 from tiny import ALL_NETWORKS, CLASSES, tiny_config, tiny_image, tiny_network
 from vgg_viz.errors import CheckpointError
-from vgg_viz.images import IMAGENET
 from vgg_viz.models import checkpoint as reading
 from vgg_viz.models.checkpoint import read_checkpoint
 from vgg_viz.models.configs import build
 from vgg_viz.models.keymaps import LAYOUTS, from_paper_names, to_paper_names
-from vgg_viz.models.networks import build_network, logits
+from vgg_viz.models.networks import build_network
 from vgg_viz.models.recognition import (
     check,
     classes_of,
@@ -27,6 +27,7 @@ from vgg_viz.models.recognition import (
     load_into,
     preprocessing_of,
 )
+from vgg_viz.preprocessing import IMAGENET
 
 # Networks whose names, kernels and widths no other network shares.
 UNMISTAKABLE = tuple(name for name in ALL_NETWORKS if name != "vgg11_lrn")

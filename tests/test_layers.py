@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parent.parent
 LAYERS = [
     {"errors"},
     {"requests", "results"},
-    {"models", "images", "architecture"},
+    {"models", "images", "preprocessing", "architecture"},
     {"capture"},
     {
         "activations",

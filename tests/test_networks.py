@@ -9,6 +9,7 @@ from pytorchcv.models import vgg as pytorchcv_vgg
 from pytorchcv.models import zfnet as pytorchcv_zfnet
 from torch import nn
 
+from tests.tiny import logits
 from tiny import ALL_NETWORKS, tiny_config, tiny_image, tiny_network
 from vgg_viz.errors import CheckpointError
 from vgg_viz.models.configs import NETWORKS, build
@@ -20,7 +21,7 @@ from vgg_viz.models.keymaps import (
     strip_prefixes,
     to_paper_names,
 )
-from vgg_viz.models.networks import ConvNet, build_network, logits
+from vgg_viz.models.networks import ConvNet, build_network
 
 TORCHVISION = (
     "alexnet",

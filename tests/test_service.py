@@ -23,9 +23,10 @@ from vgg_viz.errors import (
     VggVizError,
     WeightsUnavailableError,
 )
-from vgg_viz.images import decode, encode_png, prepare
+from vgg_viz.images import decode, encode_png
 from vgg_viz.models.registry import parse_model_name
 from vgg_viz.models.weights import load_model
+from vgg_viz.preprocessing import prepare
 from vgg_viz.requests import (
     ActivationsRequest,
     AttributionRequest,
@@ -37,7 +38,7 @@ from vgg_viz.service import execution
 from vgg_viz.service.execution import Executor, Limits
 from vgg_viz.service.local import METHODS, LocalService
 
-ZFNET, VGG = "zfnet_b:bundled", "vgg16:bundled"
+ZFNET, VGG, VGG_BN = "zfnet_b:bundled", "vgg16:bundled", "vgg11_bn:bundled"
 
 
 @pytest.fixture(scope="module")
@@ -129,9 +130,20 @@ def test_activations_are_the_strongest_channels_after_relu(service: LocalService
     np.testing.assert_array_equal(one.maps[0], answer.maps[2])
 
 
-def test_batch_norm_networks_answer_too(service: LocalService) -> None:
-    small = "vgg11:random"
-    assert service.run(ActivationsRequest(small, "coffee", count=4)).maps.shape == (4, 14, 14)
+def test_activations_of_batch_norm_networks_are_after_batch_norm_and_relu(
+    assets: Path, service: LocalService
+) -> None:
+    answer = service.run(ActivationsRequest(VGG_BN, "cat", "conv4_1", count=4))
+    assert answer.maps.shape == (4, 8, 8)
+    loaded = load_model(parse_model_name(VGG_BN))
+    image = torch.from_numpy(prepare(cat(assets), loaded.preprocessing))[None]
+    with torch.no_grad():
+        for name, module in loaded.network.named_children():
+            image = module(image)
+            if name == "relu4_1":
+                break
+    assert image.std() > 0.1
+    np.testing.assert_allclose(answer.maps, image[0, list(answer.channels)], atol=1e-5)
 
 
 def test_results_cannot_be_changed_by_whoever_gets_them(service: LocalService) -> None:

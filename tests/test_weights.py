@@ -19,6 +19,7 @@ from torchvision.models import get_model_weights
 from torchvision.transforms import InterpolationMode
 
 from file_server import serve
+from tests.tiny import logits
 from tiny import CLASSES, tiny_config, tiny_image, tiny_network
 from vgg_viz.errors import (
     CheckpointError,
@@ -27,12 +28,11 @@ from vgg_viz.errors import (
     VggVizError,
     WeightsUnavailableError,
 )
-from vgg_viz.images import IMAGENET
 from vgg_viz.models import registry, weights
 from vgg_viz.models.configs import NETWORKS, build
 from vgg_viz.models.fetch import RemoteFile, fetch
 from vgg_viz.models.keymaps import from_paper_names
-from vgg_viz.models.networks import build_network, logits
+from vgg_viz.models.networks import build_network
 from vgg_viz.models.registry import (
     PUBLISHED,
     ModelName,
@@ -44,6 +44,7 @@ from vgg_viz.models.registry import (
     published,
 )
 from vgg_viz.models.weights import inspect_file, load_model, parameters_digest
+from vgg_viz.preprocessing import IMAGENET
 from vgg_viz.training.bundle import evaluation_of, save_bundle
 from vgg_viz.training.data import PhotoSet
 from vgg_viz.training.recipes import Recipe

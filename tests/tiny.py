@@ -3,6 +3,7 @@
 from functools import cache
 
 import torch
+from torch import nn
 
 from vgg_viz.models.configs import NETWORKS, NetworkConfig, build
 from vgg_viz.models.networks import ConvNet, build_network
@@ -42,3 +43,9 @@ def tiny_image(name: str, seed: int = 0) -> torch.Tensor:
     generator = torch.Generator().manual_seed(seed)
     image = torch.randn(1, 3, side, side, generator=generator)
     return image.contiguous(memory_format=torch.channels_last)
+
+
+def logits(network: nn.Module, images: torch.Tensor) -> torch.Tensor:
+    """Logits of a batch without a graph."""
+    with torch.inference_mode():
+        return network(images)

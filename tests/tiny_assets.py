@@ -14,9 +14,11 @@ from vgg_viz.training.data import PhotoSet
 from vgg_viz.training.recipes import BUNDLED, Recipe
 
 NAMES = tuple("abcdefghij"[:CLASSES])
+VGG = replace(BUNDLED["vgg16"], width=1 / 16, hidden=(32, 32), sizes=(64,), resize=72)
 RECIPES = {
     "zfnet_b": replace(BUNDLED["zfnet_b"], width=1 / 16, hidden=(32, 32), sizes=(128,)),
-    "vgg16": replace(BUNDLED["vgg16"], width=1 / 16, hidden=(32, 32), sizes=(64,), resize=72),
+    "vgg16": VGG,
+    "vgg11_bn": replace(VGG, network="vgg11_bn"),
 }
 
 

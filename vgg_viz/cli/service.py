@@ -1,5 +1,6 @@
 """The model service that a command asks, and how its arguments become names the service knows."""
 
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,11 +15,24 @@ from vgg_viz.service.engine import ModelService
 
 @contextmanager
 def open_service(device: str = "auto") -> Iterator[ModelService]:
-    """Give a service in this process; torch is loaded by its first question about a network."""
+    """Give a service in this process; torch is loaded by its first question about a network.
+
+    After Ctrl-C, the step under way ends first and further ones are ignored meanwhile: a process
+    that leaves while torch computes on another thread is aborted.
+    """
     from vgg_viz.service.local import LocalService
 
-    with LocalService(device, allow_paths=True) as service:
-        yield service
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        with LocalService(device, allow_paths=True) as service:
+            try:
+                yield service
+            except KeyboardInterrupt:
+                signal.signal(signal.SIGINT, signal.SIG_IGN)
+                typer.echo("Stopping.", err=True)
+                raise
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def named_photo(service: ModelService, photo: str) -> str:

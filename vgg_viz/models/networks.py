@@ -7,7 +7,7 @@ them for anybody who keeps it; the logits are the same bits either way.
 from collections import OrderedDict
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from vgg_viz.models.configs import (
     DROPOUT,
@@ -30,13 +30,6 @@ class ConvNet(nn.Sequential):
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__(_modules(config))
         self.config = config
-
-    @property
-    def features(self) -> nn.Sequential:
-        """The rows before the classifier (up to the last max-pool), sharing this net's modules."""
-        rows = [row.name for row in self.config.layers]
-        kept = rows[: rows.index("avgpool")]
-        return nn.Sequential(OrderedDict((name, self.get_submodule(name)) for name in kept))
 
 
 def build_network(config: NetworkConfig, *, seed: int | None = None) -> ConvNet:
@@ -110,9 +103,3 @@ def _parameter_free(row: Layer, channels: int) -> nn.Module:
             return nn.Dropout(DROPOUT)
         case _:
             raise ValueError(f"no module for a row of kind {row.kind!r}")
-
-
-def logits(network: nn.Module, images: Tensor) -> Tensor:
-    """Logits of a batch (N, 3, H, W) without a graph."""
-    with torch.inference_mode():
-        return network(images)  # type: ignore[no-any-return]

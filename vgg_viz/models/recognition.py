@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 
 from vgg_viz.errors import CheckpointError, InputError
-from vgg_viz.images import IMAGENET, Preprocessing
 from vgg_viz.models import configs, registry
 from vgg_viz.models.configs import NetworkConfig
 from vgg_viz.models.keymaps import (
@@ -22,6 +21,7 @@ from vgg_viz.models.keymaps import (
     unknown_names,
 )
 from vgg_viz.models.networks import ConvNet, build_network
+from vgg_viz.preprocessing import IMAGENET, Preprocessing
 
 logger = logging.getLogger(__name__)
 

@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from vgg_viz.errors import InputError, UnknownNameError, VggVizError
-from vgg_viz.images import Preprocessing
 from vgg_viz.models import configs
 from vgg_viz.models.configs import NetworkConfig
 from vgg_viz.models.fetch import RemoteFile, local_copies
+from vgg_viz.preprocessing import Preprocessing
 
 Weights = Literal["bundled", "imagenet", "random", "file", "path"]
 
@@ -228,7 +228,7 @@ def _pytorchcv(
 # Figures as torchvision 0.29 and pytorchcv 0.0.74 state them; tests compare them with both.
 # pytorchcv's size is 4 bytes a parameter; its error is the top-5 error in 1/100 %. Its ZFNets were
 # evaluated with the short side resized to 224 / 0.875 = 256 px (Pillow's bilinear), the central
-# 224 px, and ImageNet's mean and deviation: images.IMAGENET, as for torchvision.
+# 224 px, and ImageNet's mean and deviation: preprocessing.IMAGENET, as for torchvision.
 PUBLISHED: dict[str, Published] = {
     "alexnet": _torchvision(
         "alexnet-owt-7be5be79", 233.087, 0.56522, ("alexnet-owt-4df8aa71.pth", "4df8aa71")

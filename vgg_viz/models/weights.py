@@ -8,7 +8,6 @@ from pathlib import Path
 from torch import Tensor
 
 from vgg_viz.errors import CheckpointError, InputError, UnknownNameError, WeightsUnavailableError
-from vgg_viz.images import Preprocessing
 from vgg_viz.models import configs, registry
 from vgg_viz.models.checkpoint import read_checkpoint
 from vgg_viz.models.configs import NetworkConfig
@@ -23,6 +22,7 @@ from vgg_viz.models.recognition import (
     preprocessing_of,
 )
 from vgg_viz.models.registry import ModelName, bundled_cards, published, weights_title
+from vgg_viz.preprocessing import Preprocessing
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,7 +14,6 @@ from vgg_viz.errors import (
     UnknownNameError,
     WeightsUnavailableError,
 )
-from vgg_viz.images import IMAGENET, Preprocessing
 from vgg_viz.models.configs import NETWORKS, NetworkConfig, build, spec
 from vgg_viz.models.registry import (
     PUBLISHED,
@@ -26,6 +25,7 @@ from vgg_viz.models.registry import (
     parse_model_name,
     weights_title,
 )
+from vgg_viz.preprocessing import IMAGENET, Preprocessing
 from vgg_viz.results import ModelInfo
 
 MAX_UPLOADS = 8  # checkpoints kept; the one added first goes first

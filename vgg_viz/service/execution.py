@@ -21,9 +21,10 @@ from vgg_viz.activations import channel_statistics, strongest
 from vgg_viz.attribution.registry import METHODS
 from vgg_viz.capture import Inspection, inspect
 from vgg_viz.errors import InputError, OutOfMemoryError, UnknownNameError, VggVizError
-from vgg_viz.images import Photo, prepare
+from vgg_viz.images import Photo
 from vgg_viz.models.registry import parse_model_name
 from vgg_viz.models.weights import LoadedModel, load_model
+from vgg_viz.preprocessing import prepare
 from vgg_viz.requests import ActivationsRequest, AttributionRequest, ClassifyRequest, Precision
 from vgg_viz.results import Activations, Attribution, Classification, Float32, Provenance
 from vgg_viz.service.caches import ByteBoundedCache

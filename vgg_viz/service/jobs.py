@@ -31,19 +31,25 @@ class JobHandle:
     def report(self, state: JobState, progress: float | None, message: str) -> None:
         """Add an event. Nothing is added after a final one."""
         with self._lock:
-            if self._events and self._events[-1].final:
-                return
-            self._count += 1
-            self._events.append(JobEvent(self._count, state, progress, message))
-            del self._events[:-KEPT_EVENTS]
+            self._add(state, progress, message)
+
+    def _add(self, state: JobState, progress: float | None, message: str) -> None:
+        if self._events and self._events[-1].final:
+            return
+        self._count += 1
+        self._events.append(JobEvent(self._count, state, progress, message))
+        del self._events[:-KEPT_EVENTS]
 
     def cancelled(self) -> bool:
         """Whether somebody asked the job to stop."""
         return self._cancel.is_set()
 
     def cancel(self) -> None:
-        """Ask the job to stop."""
+        """Ask the job to stop; one that still waits for its turn ends here and now."""
         self._cancel.set()
+        with self._lock:
+            if self._events[-1].state == "queued":
+                self._add("cancelled", None, "Cancelled before it began.")
 
     def events(self, after: int = 0) -> tuple[JobEvent, ...]:
         """Events numbered above `after`."""
@@ -64,21 +70,27 @@ class JobRegistry:
         self._run = run
         self._handles: dict[str, JobHandle] = {}
         self._lock = Lock()
+        self._closed = False
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="vgg-viz job")
 
     def submit(self, job: Job) -> str:
-        """Start `job`, or join the one that is the same and still runs. JobError when full."""
+        """Start `job`, or join the one that is the same and still runs.
+
+        One that was asked to stop is not joined. JobError when there are too many.
+        """
         with self._lock:
+            if self._closed:
+                raise JobError("The service is shut down; start it again.")
             for name, handle in self._handles.items():
-                if handle.job == job and not handle.ended:
+                if handle.job == job and not handle.ended and not handle.cancelled():
                     return name
             if sum(not handle.ended for handle in self._handles.values()) >= MAX_WAITING:
                 raise JobError(f"{MAX_WAITING} jobs are waiting already; try again when one ends.")
             name = secrets.token_urlsafe(12)  # not guessable: an id is the right to cancel
             self._handles[name] = JobHandle(job)
             self._forget_oldest()
-        self._pool.submit(self._work, self._handles[name])
-        return name
+            self._pool.submit(self._work, self._handles[name])
+            return name
 
     def events(self, job: str, after: int = 0) -> tuple[JobEvent, ...]:
         """Events of a job numbered above `after`; JobError when it is not known."""
@@ -91,6 +103,7 @@ class JobRegistry:
     def close(self) -> None:
         """Cancel everything and wait for the threads."""
         with self._lock:
+            self._closed = True
             for handle in self._handles.values():
                 handle.cancel()
         self._pool.shutdown(wait=True, cancel_futures=True)
@@ -107,10 +120,9 @@ class JobRegistry:
             del self._handles[name]
 
     def _work(self, handle: JobHandle) -> None:
-        if handle.cancelled():
-            handle.report("cancelled", None, "Cancelled before it began.")
-            return
         handle.report("running", 0.0, "Started.")
+        if handle.ended:  # cancelled while it waited
+            return
         try:
             message = self._run(handle)
         except VggVizError as error:

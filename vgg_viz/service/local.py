@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any, Self
 
 from vgg_viz import __version__
 from vgg_viz.errors import InputError, UnknownNameError, VggVizError
-from vgg_viz.images import cropped, encode_jpeg, thumbnail
+from vgg_viz.images import encode_jpeg, thumbnail
 from vgg_viz.models.registry import assets_folder
+from vgg_viz.preprocessing import cropped
 from vgg_viz.requests import (
     ActivationsRequest,
     AttributionRequest,
@@ -127,8 +128,13 @@ class LocalService:
             return self._cached(request, lambda: self._picture(request))
         request = self._resolved(request)
         photo = self._photos.get(request.image)
-        key = (request, photo.digest)
-        return self._cached(key, lambda: self._on_device(lambda ex: self._answer(ex, request, key)))
+        found = self._results.get(request)
+        if found is not None:
+            return found
+        # Asked again on the worker: somebody may have wanted the same while this one waited.
+        return self._on_device(
+            lambda executor: self._cached(request, lambda: executor.answer(request, photo))
+        )
 
     def submit(self, job: Job) -> str:
         """Start a job."""
@@ -197,10 +203,6 @@ class LocalService:
             return self._worker.call(function).result()
         except CancelledError as error:
             raise VggVizError("The service was shut down meanwhile; try again.") from error
-
-    def _answer(self, executor: "Executor", request: Any, key: Hashable) -> Any:
-        found = self._results.get(key)  # somebody may have asked the same while this one waited
-        return found or executor.answer(request, self._photos.get(request.image))
 
     def _picture(self, request: PictureRequest) -> Picture:
         if request.size not in PICTURE_SIDES:

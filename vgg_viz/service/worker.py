@@ -35,9 +35,8 @@ class DeviceWorker:
     def start(self) -> None:
         """Begin to prepare; further calls change nothing."""
         with self._lock:
-            if self._thread is None and not self._closed:
-                self._thread = Thread(target=self._loop, name=self._name, daemon=True)
-                self._thread.start()
+            if not self._closed:
+                self._ensure_thread()
 
     def call(self, function: Callable[[Any], Answer]) -> "Future[Answer]":
         """Queue `function(prepared)`; the future holds its answer or its error."""
@@ -47,7 +46,7 @@ class DeviceWorker:
                 future.set_exception(VggVizError("The service is shut down; start it again."))
                 return future
             self._calls.put((function, future))
-        self.start()
+            self._ensure_thread()  # under the lock: `close` must find the thread of every call
         return future
 
     @property
@@ -65,6 +64,11 @@ class DeviceWorker:
             thread = self._thread
         if thread is not None:
             thread.join(timeout)
+
+    def _ensure_thread(self) -> None:
+        if self._thread is None:
+            self._thread = Thread(target=self._loop, name=self._name, daemon=True)
+            self._thread.start()
 
     def _loop(self) -> None:
         prepared: Any = None
@@ -89,3 +93,5 @@ class DeviceWorker:
             future.set_result(function(prepared))
         except BaseException as error:  # noqa: BLE001 - the caller's; the worker lives on
             future.set_exception(error)
+            # error -> its traceback -> this frame -> future -> error: tensors would live in there.
+            del future

@@ -1,6 +1,7 @@
 """`python -m vgg_viz.training`: train the bundled networks again."""
 
 import logging
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -8,6 +9,7 @@ from typing import Annotated
 import torch
 import typer
 
+from vgg_viz.errors import UnknownNameError, VggVizError
 from vgg_viz.training import bundle
 from vgg_viz.training.data import load_photos
 from vgg_viz.training.loop import new_network, train, with_fast_lrn
@@ -35,9 +37,13 @@ def main(
     """Train the bundled networks from their recipes and write weights and model cards."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     torch.set_num_threads(threads)
+    names = only or list(BUNDLED)
+    for name in names:
+        if name not in BUNDLED:
+            raise UnknownNameError.among("recipe", name, BUNDLED)
     training = load_photos(data / "train")
     validation = load_photos(data / "val", classes=training.classes)
-    for name in only or list(BUNDLED):
+    for name in names:
         recipe = BUNDLED[name]
         recipe = replace(recipe, epochs=epochs or recipe.epochs, peak_lr=peak_lr or recipe.peak_lr)
         network = new_network(recipe, len(training.classes))
@@ -46,6 +52,8 @@ def main(
             history.append(event)
             accuracy = bundle.evaluate(network, validation).top1
             logger.info("%s %s val %.4f", name, event, accuracy)
+        if history[-1].diverged:
+            raise VggVizError(f"{name} diverged; its weights are not kept. Lower --peak-lr.")
         shipped = bundle.rounded_to_half(network)
         evaluation = bundle.evaluate(shipped, validation)
         card = bundle.save_bundle(shipped, recipe, training, evaluation, history, out)
@@ -53,4 +61,7 @@ def main(
 
 
 if __name__ == "__main__":
-    app()
+    try:
+        app()
+    except VggVizError as error:
+        sys.exit(f"Error: {error}")

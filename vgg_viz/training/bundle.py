@@ -11,8 +11,8 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from vgg_viz.images import IMAGENET
 from vgg_viz.models.networks import ConvNet, build_network
+from vgg_viz.preprocessing import IMAGENET
 from vgg_viz.training.data import PhotoSet
 from vgg_viz.training.loop import EpochEvent, confusion_matrix
 from vgg_viz.training.recipes import Recipe
@@ -35,11 +35,15 @@ def evaluate(network: ConvNet, photos: PhotoSet) -> Evaluation:
 
 
 def evaluation_of(counts: Tensor, classes: tuple[str, ...]) -> Evaluation:
-    """The accuracies that a confusion matrix (row true, column predicted) holds."""
-    recall = counts.diagonal() / counts.sum(1).clamp(min=1)
+    """The accuracies that a confusion matrix (row true, column predicted) holds.
+
+    Classes without a photo have the accuracy 0 and do not count in the balanced one.
+    """
+    photos = counts.sum(1)
+    recall = counts.diagonal() / photos.clamp(min=1)
     return Evaluation(
         top1=float(counts.diagonal().sum() / counts.sum()),
-        balanced=float(recall.mean()),
+        balanced=float(recall[photos > 0].mean()),
         per_class={name: float(share) for name, share in zip(classes, recall, strict=True)},
         confusion=counts.tolist(),
     )
@@ -80,6 +84,7 @@ def save_bundle(
     }
     weights = folder / f"{config.network}.safetensors"
     save_file(tensors, weights, metadata=header)
+    weights.chmod(0o644)  # safetensors writes for its owner alone
     card = folder / f"{config.network}.json"
     card.write_text(
         json.dumps(_card(network, recipe, photos, evaluation, history, weights), indent=1)

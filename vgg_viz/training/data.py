@@ -12,7 +12,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from vgg_viz.errors import ImageError, InputError
-from vgg_viz.images import IMAGENET, decode
+from vgg_viz.images import decode
+from vgg_viz.preprocessing import IMAGENET
 
 logger = logging.getLogger(__name__)
 
@@ -39,15 +40,19 @@ def load_photos(folder: Path, *, side: int = 144, classes: tuple[str, ...] = ())
     """Read `folder/<class>/*.jpg` (torchvision's ImageFolder layout) as squares of `side` px.
 
     Classes are the sub-folders in alphabetical order, or `classes` when given. Files that cannot
-    be decoded are left out and listed. Raises InputError when no photo is left.
+    be decoded are left out and listed. Raises InputError when a folder of a class is missing or no
+    photo is left.
     """
-    names = classes or tuple(sorted(p.name for p in folder.iterdir() if p.is_dir()))
-    files = [
-        (path, label)
-        for label, name in enumerate(names)
-        for path in sorted((folder / name).iterdir())
-        if path.suffix.lower() in EXTENSIONS
-    ]
+    try:
+        names = classes or tuple(sorted(p.name for p in folder.iterdir() if p.is_dir()))
+        files = [
+            (path, label)
+            for label, name in enumerate(names)
+            for path in sorted((folder / name).iterdir())
+            if path.suffix.lower() in EXTENSIONS
+        ]
+    except OSError as error:
+        raise InputError(f"The photos cannot be listed ({error}); check the folder.") from error
     with ThreadPoolExecutor(max_workers=2) as pool:
         squares = list(pool.map(lambda item: _square(item[0], side), files))
     kept = [(sq, label) for sq, (_, label) in zip(squares, files, strict=True) if sq is not None]
@@ -128,6 +133,6 @@ def _scaled(crops: Tensor, size: int) -> Tensor:
 
 def _relight(images: Tensor, generator: torch.Generator) -> Tensor:
     """Contrast x [0.8, 1.2] about each photo's mean, then brightness x [0.8, 1.2]."""
-    contrast, brightness = 0.8 + 0.4 * torch.rand(2, len(images), 1, 1, 1, generator=generator)
+    light = 0.8 + 0.4 * torch.rand(2, len(images), 1, 1, 1, generator=generator)
     mean = images.mean(dim=(1, 2, 3), keepdim=True)
-    return ((images - mean) * contrast + mean).mul_(brightness).clamp_(0, 1)
+    return ((images - mean) * light[0] + mean).mul_(light[1]).clamp_(0, 1)

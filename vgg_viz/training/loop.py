@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from vgg_viz.errors import InputError
 from vgg_viz.models.networks import ConvNet, build_network
 from vgg_viz.training.data import PhotoSet, evaluation_batches, training_batches
 from vgg_viz.training.recipes import Recipe
@@ -63,11 +64,23 @@ def train(recipe: Recipe, photos: PhotoSet, network: ConvNet | None = None) -> I
 
     Ends early, with `diverged`, when the loss is no longer finite. Pass the `network` to keep it:
     `network = new_network(recipe, classes); for event in train(recipe, photos, network): ...`.
+    Raises InputError when there are fewer than two photos.
     """
+    if len(photos) < 2:
+        raise InputError("Training needs at least two photos; put more into the folder.")
     network = network if network is not None else new_network(recipe, len(photos.classes))
-    with torch.random.fork_rng():
-        torch.manual_seed(recipe.seed)  # dropout draws from the global generator
-        yield from _epochs(recipe, photos, network)
+    epochs = _epochs(recipe, photos, network)
+    # Dropout draws from the global generator: it is the training's own during an epoch only, and
+    # at each yield the caller's again.
+    state = torch.Generator().manual_seed(recipe.seed).get_state()
+    while True:
+        with torch.random.fork_rng(devices=[]):
+            torch.set_rng_state(state)
+            event = next(epochs, None)
+            state = torch.get_rng_state()
+        if event is None:
+            return
+        yield event
 
 
 def new_network(recipe: Recipe, classes: int) -> ConvNet:
@@ -80,14 +93,18 @@ def _epochs(recipe: Recipe, photos: PhotoSet, network: ConvNet) -> Iterator[Epoc
     optimizer = torch.optim.SGD(
         _decay_groups(network, recipe.weight_decay),
         lr=recipe.peak_lr,
-        momentum=recipe.momentum,
+        momentum=recipe.momentum[1],
         nesterov=True,
     )
+    # torch's formula divides 0 by 0 where the rise or the fall has a single step.
+    steps = max(3, recipe.epochs * -(-len(photos) // recipe.batch))
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimizer,
         recipe.peak_lr,
-        total_steps=recipe.epochs * -(-len(photos) // recipe.batch),
-        pct_start=recipe.warmup,
+        total_steps=steps,
+        pct_start=max(recipe.warmup, 2 / steps),
+        base_momentum=recipe.momentum[0],
+        max_momentum=recipe.momentum[1],
     )
     started = time.monotonic()
     for epoch in range(recipe.epochs):

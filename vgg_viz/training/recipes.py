@@ -21,7 +21,7 @@ class Recipe:
     hidden: tuple[int, int] | None = None
     sizes: tuple[int, ...] = (96, 112, 128)
     batch: int = 64
-    momentum: float = 0.9
+    momentum: tuple[float, float] = (0.85, 0.95)  # at the peak learning rate, at both ends
     weight_decay: float = 5e-4
     label_smoothing: float = 0.1
     warmup: float = 0.25  # share of the steps in which the learning rate rises

@@ -1,0 +1,28 @@
+"""`python -m benchmarks`: all parts, or those named."""
+
+import sys
+
+PARTS = ("inspection", "startup", "browser")
+
+
+def main(names: list[str]) -> int:
+    """Run the parts called `names`, all when there are none; the exit code."""
+    unknown = [name for name in names if name not in PARTS]
+    if unknown:
+        print(f"There is no part {unknown[0]!r}; choose from {', '.join(PARTS)}.", file=sys.stderr)
+        return 2
+    for name in names or PARTS:
+        print(f"== {name}")
+        _run(name)
+        print(flush=True)
+    return 0
+
+
+def _run(name: str) -> None:
+    from benchmarks import browser, inspection, startup
+
+    {"inspection": inspection, "startup": startup, "browser": browser}[name].main()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
