@@ -5,21 +5,26 @@ Server and browser share this machine's cores, and Chromium draws without a GPU.
 
 import json
 from collections import defaultdict
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import partial
 
 from benchmarks.measure import Timing, machine, table, verdict
 from benchmarks.server import dashboard, first_view
-from benchmarks.visitor import IDLE, Visitor, chromium, visit
+from benchmarks.visitor import IDLE, SCREEN, Visitor, chromium, visit
 
 PHOTOS = ("dog", "horse", "coffee", "rocket", "kitten", "cathedral", "giraffes", "guitar")
 LAYERS = ("conv4_3", "conv1_2", "conv3_1", "conv5_1", "conv2_2", "conv4_1", "conv1_1", "conv5_3")
-WIDE = ("conv4_1", "conv4_2", "conv4_3", "conv5_1", "conv5_2", "conv5_3")  # 512 channels each
 WIDE_MODEL = "vgg16:random"  # bundled networks have fewer channels
 
 RING, CHANNEL = "click on a channel, ring painted", "click on a channel, answered"
+AMONG_ALL = "click on a channel among 512, answered"
 PHOTO, CLASS, LAYER = "another photo", "another class", "another layer"
 ALL_28, ALL_14 = "all 512 maps of 28 px", "all 512 maps of 14 px"
+WIDE = {
+    **dict.fromkeys(("conv4_1", "conv4_2", "conv4_3"), ALL_28),
+    **dict.fromkeys(("conv5_1", "conv5_2", "conv5_3"), ALL_14),
+}
 BARS = {CHANNEL: 150, ALL_28: 300, ALL_14: 300}  # ms
 
 
@@ -28,10 +33,11 @@ class Plan:
     """How often; small for tests."""
 
     channels: int = 25
+    among_all: int = 8
     photos: int = 4
     classes: int = 4  # of each photo
     layers: tuple[str, ...] = LAYERS
-    wide: tuple[str, ...] = WIDE
+    wide: Mapping[str, str] = field(default_factory=lambda: WIDE)  # layer: row of the table
     wide_model: str = WIDE_MODEL
 
 
@@ -56,29 +62,34 @@ def measure(plan: Plan | None = None) -> dict[str, Timing]:
     with chromium() as browser, dashboard() as server:
         with visit(browser, server.address) as visitor:
             visitor.open()
-            channel_clicks(visitor, waits, plan.channels)
+            channel_clicks(visitor, waits, plan.channels, CHANNEL)
             photos_and_classes(visitor, waits, plan)
             layer_changes(visitor, waits, plan.layers)
         with visit(browser, server.address) as visitor:
             wide_layers(visitor, waits, plan)
+            channel_clicks(visitor, waits, plan.among_all, AMONG_ALL)
     return waits.timings()
 
 
-def channel_clicks(visitor: Visitor, waits: Waits, count: int) -> None:
-    """Choose `count` different channels of the right network, one after the other."""
+def channel_clicks(visitor: Visitor, waits: Waits, count: int, row: str) -> None:
+    """Choose `count` different channels of the right network, one after the other.
+
+    The browser draws the ring at once; `row` is for the time until the server has answered.
+    """
     for channel, x, y in list(_cells(visitor, count)):
+        visitor.page.mouse.move(1, 1)
         ring = (
             "((box) => box.width > 0 && "
             f"box.left <= {x} && {x} <= box.right && box.top <= {y} && {y} <= box.bottom)"
             "(find('right_features', '.ring').getBoundingClientRect())"
         )
         ring_ms, answered_ms = visitor.times(
-            lambda x=x, y=y: visitor.page.mouse.click(x, y),
+            partial(visitor.page.mouse.click, x, y),
             ring,
             f"{_address('right_channel', channel)} && {IDLE}",
         )
         waits.note(RING, ring_ms)
-        waits.note(CHANNEL, answered_ms)
+        waits.note(row, answered_ms)
 
 
 def _cells(visitor: Visitor, count: int) -> Iterator[tuple[str, int, int]]:
@@ -87,11 +98,14 @@ def _cells(visitor: Visitor, count: int) -> Iterator[tuple[str, int, int]]:
     if box is None:
         raise RuntimeError("The page shows no feature maps.")
     seen: set[str] = set()
-    for y in range(int(box["y"]) + 12, int(box["y"] + box["height"]), 20):
+    bottom = min(box["y"] + box["height"], SCREEN["height"])
+    for y in range(int(box["y"]) + 12, int(bottom), 20):
         for x in range(int(box["x"]) + 12, int(box["x"] + box["width"]), 20):
+            if len(seen) == count:
+                return
             visitor.page.mouse.move(x, y)
             channel = visitor.ask("find('right_features', '.large').dataset.channel")
-            if channel not in seen and len(seen) < count:
+            if channel not in seen:
                 seen.add(channel)
                 yield channel, x, y
 
@@ -115,8 +129,9 @@ def photos_and_classes(visitor: Visitor, waits: Waits, plan: Plan) -> None:
 def layer_changes(visitor: Visitor, waits: Waits, layers: tuple[str, ...]) -> None:
     """Layers of the right network; the left one follows."""
     for layer in layers:
-        visitor.page.locator(".st-key-right_layer [data-baseweb=select]").click()
+        visitor.page.locator(".st-key-right_layer [role=combobox]").click()
         visitor.page.keyboard.type(layer)
+        visitor.page.locator("[role=combobox][aria-activedescendant]").wait_for()
         (waited,) = visitor.times(
             lambda: visitor.page.keyboard.press("Enter"),
             f"{_painted('features', '.grid', layer)} && {_painted('overlay', '.stage', layer)}"
@@ -128,7 +143,7 @@ def layer_changes(visitor: Visitor, waits: Waits, layers: tuple[str, ...]) -> No
 
 def wide_layers(visitor: Visitor, waits: Waits, plan: Plan) -> None:
     """All maps of layers with many channels, each asked for the first time."""
-    for layer in plan.wide:
+    for layer, row in plan.wide.items():
         visitor.open(f"?right={plan.wide_model}&right_layer={layer}")
         visitor.settle()
         (waited,) = visitor.times(
@@ -136,7 +151,7 @@ def wide_layers(visitor: Visitor, waits: Waits, plan: Plan) -> None:
             "!find('right_features', '.title').textContent.includes('strongest') && "
             f"{_painted('features', '.grid', layer)}",
         )
-        waits.note(ALL_28 if layer.startswith("conv4") else ALL_14, waited)
+        waits.note(row, waited)
 
 
 def _painted(part: str, element: str, layer: str) -> str:

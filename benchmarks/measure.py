@@ -55,7 +55,7 @@ def in_turns(
 
 
 def timed(work: Callable[[], object]) -> float:
-    """Seconds of one call. Garbage is collected before it, not in it; its result is let go after."""
+    """Seconds of one call; garbage is collected before it, and its result is let go after it."""
     gc.collect()
     started = time.perf_counter()
     result = work()

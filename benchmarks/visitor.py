@@ -14,6 +14,7 @@ FLAGS = [
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 ]
+SCREEN = {"width": 1440, "height": 900}
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 PATIENCE = 60_000  # ms; random weights of full size take seconds to draw
 
@@ -109,7 +110,7 @@ def chromium() -> Iterator[Browser]:
 @contextmanager
 def visit(browser: Browser, address: str) -> Iterator[Visitor]:
     """A new visitor with empty caches."""
-    context = browser.new_context(viewport={"width": 1440, "height": 900})
+    context = browser.new_context(viewport={"width": SCREEN["width"], "height": SCREEN["height"]})
     try:
         yield Visitor(context.new_page(), address)
     finally:

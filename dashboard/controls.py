@@ -71,9 +71,7 @@ def top_row(
             )
         pairing_picker(selection)
         scale_picker(selection)
-        popover = st.popover(
-            ":material/more_horiz:", help="Downloads, link, precision, your own weights", key="more"
-        )
+        popover = st.popover("More", help="Downloads, link, precision, own weights", key="more")
     with popover:
         downloads = st.container()
         precision_picker(selection, offered)
@@ -95,12 +93,13 @@ def photo_picker(selection: Selection, offered: ServiceDescription) -> None:
 
 
 def add_photo() -> None:
-    """Upload, paste or camera. The camera is asked for only once its popover is open."""
+    """Upload, paste or camera; the camera runs only while it is wanted and visible."""
     components.paste_image(key="paste", on_paste=_on_paste)
-    with st.popover(":material/upload:", help="Use a photo of your own", key="add_photo"):
+    popover = st.popover("Your photo", icon=":material/upload:", key="add_photo", on_change="rerun")
+    with popover:
         key = _fresh("upload")
         st.file_uploader(
-            "Your photo",
+            "Upload a photo",
             type=PHOTO_TYPES,
             max_upload_size=PHOTO_MB,
             key=key,
@@ -111,12 +110,10 @@ def add_photo() -> None:
             "Or paste a picture anywhere on the page (Ctrl+V). Photos stay in the memory of this "
             "server for a while and go nowhere else."
         )
-    camera = st.popover(
-        ":material/photo_camera:", help="Take a photo", key="camera_open", on_change="rerun"
-    )
-    if camera.open:
-        key = _fresh("camera")
-        camera.camera_input("Take a photo", key=key, on_change=_on_file, args=(key,))
+        camera = st.toggle("Use the camera", key="camera_on")
+        if camera and popover.open:
+            key = _fresh("camera")
+            st.camera_input("Take a photo", key=key, on_change=_on_file, args=(key,))
 
 
 def _thumbnail(name: str) -> Picture:
@@ -311,7 +308,7 @@ def _on_weights(key: str, where: Where) -> None:
 def model_title(info: ModelInfo) -> str:
     """Network and kind of weights, short enough for a picker: "VGG-16 (D) · bundled"."""
     weights = info.name.partition(":")[2].replace("imagenet", "ImageNet")
-    return f"{info.title} · {weights}" + ("" if info.available else f" · fetch {megabytes(info)}")
+    return f"{info.title} · {weights}" + ("" if info.available else f" ({megabytes(info)})")
 
 
 def megabytes(info: ModelInfo) -> str:

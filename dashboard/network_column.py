@@ -67,7 +67,7 @@ def head(
 ) -> None:
     """Pickers of this side."""
     info = model_info(offered, selection.side(where).model)
-    network, *classes, layer = st.columns([4, 3, 2] if own_class else [5, 2])
+    network, *classes, layer = st.columns([4, 3, 3] if own_class else [5, 2])
     with network:
         model_picker(where, selection, offered)
     if own_class:
@@ -137,8 +137,14 @@ def facts(answers: Answers) -> None:
             f"{1000 * result.forward_seconds:.0f} ms",
             f"forward pass, {used.device}, {used.precision}",
             "Wall clock of the one forward pass behind these pictures, which also keeps the output "
-            f"of every layer. {_difference(answers)}",
+            "of every layer. fp32: 32-bit floats; bf16: 16 bits, 8 of them for the exponent.",
         )
+        if result.difference_to_fp32 is not None:
+            _fact(
+                f"{result.difference_to_fp32:.2g}",
+                "largest difference to fp32",
+                f"Of a probability.{_map_difference(answers.attribution)}",
+            )
         if info.top1 is not None:
             _fact(
                 f"{100 * info.top1:.1f} %",
@@ -207,18 +213,10 @@ def _count(number: int) -> str:
     return str(number)
 
 
-def _difference(answers: Answers) -> str:
-    result, shown = answers.classification, answers.attribution
-    if result.difference_to_fp32 is None:
-        return "Where the network runs, and with how many bits. fp32: 32-bit floats."
-    map_part = (
-        f", of the map by at most {100 * shown.difference_to_fp32:.2g} % of its largest value"
-        if shown.difference_to_fp32 is not None
-        else ""
-    )
-    return (
-        f"Against fp32, probabilities differ by at most {result.difference_to_fp32:.2g}{map_part}."
-    )
+def _map_difference(shown: Attribution) -> str:
+    if shown.difference_to_fp32 is None:
+        return ""
+    return f" Of the map: {100 * shown.difference_to_fp32:.2g} % of its largest value."
 
 
 def _about(info: ModelInfo) -> str:

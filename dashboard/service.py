@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, overload
 
 import streamlit as st
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 FACTORY = "VGG_VIZ_SERVICE"  # environment: "module:factory", for tests and other engines
+WEIGHTS = "VGG_VIZ_WEIGHTS"  # environment: checkpoints to offer, as PATH lists folders
 LOCAL = "vgg_viz.service.local:LocalService"
 SWITCH_INTERVAL = 0.0005  # s; many sessions click faster while one of them computes
 APOLOGY = (
@@ -106,7 +108,18 @@ def _load_and_tune() -> None:
         return
     start()
     wait(None)
+    _add_weights(service)
     tune_runtime()
+
+
+def _add_weights(service: "ModelService") -> None:
+    """Offer the checkpoints that `vgg-viz dashboard --weights PATH` named."""
+    for name in filter(None, os.environ.get(WEIGHTS, "").split(os.pathsep)):
+        path = Path(name)
+        try:
+            service.put_weights(path.read_bytes(), path.name)
+        except (VggVizError, OSError):
+            logger.exception("%s is not offered", path)
 
 
 def tune_runtime() -> None:

@@ -73,7 +73,7 @@ MEBI = 2**20
 
 def make_service() -> "FakeService":
     """What VGG_VIZ_SERVICE names."""
-    return FakeService()
+    return FakeService(dark=frozenset({"vgg11:random"}))
 
 
 @dataclass

@@ -9,7 +9,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 import urllib.request
 from contextlib import nullcontext
 from pathlib import Path
@@ -504,7 +503,8 @@ def test_ctrl_c_cancels_a_fetch(vgg, fake, monkeypatch):
 
 # --- dashboard -----------------------------------------------------------------------------------
 
-STUB = 'import os, threading, streamlit as st\napp = st.App("page.py")\n'
+STUB = 'import os, streamlit as st\napp = st.App("page.py")\n'
+PATIENCE = 150  # s; more than the server is given to start, on a machine that is busy
 
 
 @pytest.fixture
@@ -533,7 +533,7 @@ def start(tmp_path):
     yield run
     for process in started:
         process.terminate()
-        process.communicate(timeout=20)
+        process.communicate(timeout=PATIENCE)
 
 
 def free_port():
@@ -557,7 +557,7 @@ def test_the_dashboard_starts_and_stops(start, request_to_end, code):
     assert server.stdout.readline() == f"vgg-viz is ready: http://127.0.0.1:{port}\n"
     assert answers(port)
     server.send_signal(request_to_end)
-    out, err = server.communicate(timeout=20)
+    out, err = server.communicate(timeout=PATIENCE)
     assert (server.returncode, out) == (code, "")
     assert "Traceback" not in err
     assert not answers(port)
@@ -591,19 +591,19 @@ def test_a_server_that_dies_early_leaves_its_last_words(start):
     server = start(
         "--port", free_port(), app=STUB + "raise RuntimeError('no space for pictures')\n"
     )
-    out, err = server.communicate(timeout=30)
+    out, err = server.communicate(timeout=PATIENCE)
     assert (server.returncode, out) == (1, "")
     assert err.startswith("Error: The server did not start (exit code 1). Its last words:")
     assert err.endswith("RuntimeError: no space for pictures\n")
 
 
-def test_a_server_that_dies_later_is_noticed(start):
-    app = STUB + "threading.Timer(2, os._exit, [7]).start()\n"
-    server = start("--port", free_port(), app=app)
-    out, err = server.communicate(timeout=30)
+def test_a_server_that_dies_later_is_noticed(start, tmp_path):
+    server = start("--port", free_port(), app=STUB + "open('pid', 'w').write(str(os.getpid()))\n")
+    assert "vgg-viz is ready" in server.stdout.readline()
+    os.kill(int((tmp_path / "pid").read_text()), signal.SIGKILL)
+    _, err = server.communicate(timeout=PATIENCE)
     assert server.returncode == 1
-    assert "vgg-viz is ready" in out
-    assert err.endswith("Error: The server ended by itself (exit code 7).\n")
+    assert err.endswith("Error: The server ended by itself (exit code -9).\n")
 
 
 def test_own_weights_reach_the_server(start, tmp_path):
@@ -611,7 +611,7 @@ def test_own_weights_reach_the_server(start, tmp_path):
         (tmp_path / name).touch()
     app = STUB + "print('offered', os.environ['VGG_VIZ_WEIGHTS'])\nraise SystemExit(3)\n"
     words = ["--weights", tmp_path / "a.pth", "--weights", tmp_path / "b.pth"]
-    _, err = start("--port", free_port(), *words, app=app).communicate(timeout=30)
+    _, err = start("--port", free_port(), *words, app=app).communicate(timeout=PATIENCE)
     assert f"offered {tmp_path / 'a.pth'}{os.pathsep}{tmp_path / 'b.pth'}" in err
 
 
@@ -635,13 +635,11 @@ def test_the_real_dashboard_serves_its_page():
         text=True,
     )
     try:
-        began = time.monotonic()
         assert server.stdout.readline() == f"vgg-viz is ready: http://127.0.0.1:{port}\n"
-        assert time.monotonic() - began < 20
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=10) as page:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=PATIENCE) as page:
             assert page.status == 200
     finally:
         server.terminate()
-        _, err = server.communicate(timeout=20)
+        _, err = server.communicate(timeout=PATIENCE)
     assert server.returncode == 0
     assert "Traceback" not in err

@@ -45,7 +45,7 @@ TINY = Recipe(
     peak_lr=0.05,
     batch=16,
     least_crop=32,
-    resize=40,
+    photo_side=40,
     label_smoothing=0.0,
     bf16=False,
 )
@@ -117,9 +117,9 @@ def test_the_square_is_the_middle_of_the_photo_and_a_square_of_that_size_is_kept
     photos = load_photos(folder, side=16)
     exact = np.asarray(Image.open(folder / "apple" / "exact.png")).transpose(2, 0, 1)
     np.testing.assert_array_equal(photos.pixels[0].numpy(), exact)
-    for square in photos.pixels[1:].numpy():  # wide and tall: only the green third is seen
-        assert square[1].min() >= 240
-        assert square[[0, 2]].max() <= 10
+    for square in photos.pixels[1:].numpy():  # wide and tall: nothing but the green third
+        assert square[1].min() == 250
+        assert square[[0, 2]].max() == 0
 
 
 def test_given_classes_keep_their_order(folder):
@@ -274,10 +274,10 @@ def test_normalising_by_hand():
 @pytest.mark.parametrize("size", [40, 32, 16])
 def test_evaluation_sees_what_the_service_prepares_of_a_photo(size):
     photos = textures(5)
-    batches = list(evaluation_batches(photos, batch=3, size=size))
+    wanted = Preprocessing(44, size, IMAGENET.mean, IMAGENET.std)
+    batches = list(evaluation_batches(photos, batch=3, preprocessing=wanted))
     assert [len(labels) for _, labels in batches] == [3, 2]
     images = torch.cat([images for images, _ in batches])
-    wanted = Preprocessing(40, size, IMAGENET.mean, IMAGENET.std)
     for image, pixels in zip(images, photos.pixels, strict=True):
         prepared = prepare(np.ascontiguousarray(pixels.permute(1, 2, 0).numpy()), wanted)
         np.testing.assert_allclose(image, prepared, atol=1e-6)
@@ -342,9 +342,14 @@ def test_a_bundled_recipe_builds_its_network_and_ends_at_its_size(name):
     assert recipe.network == config.network == name
     assert config.classes == 19
     assert config.input_size == recipe.input_size == recipe.size_at(recipe.epochs - 1)
-    assert max(recipe.sizes) <= recipe.resize
-    assert recipe.least_crop <= recipe.resize
+    assert recipe.least_crop <= recipe.photo_side
+    assert recipe.preprocessing.crop == recipe.input_size
     assert config.width == pytest.approx(recipe.width, abs=0.02)
+
+
+def test_photos_are_prepared_at_the_scale_of_an_average_crop():
+    # Crops of 96 to 144 px, 120 on average, become 128 px: 144 px become 153.6.
+    assert BUNDLED["vgg16"].preprocessing == Preprocessing(154, 128, IMAGENET.mean, IMAGENET.std)
 
 
 def test_hidden_units_of_a_recipe_override_the_width():
@@ -359,13 +364,13 @@ def test_a_tiny_network_learns_two_textures():
     recipe = replace(TINY, epochs=8)
     photos, unseen = textures(96), textures(60, seed=1)
     network = new_network(recipe, 2)
-    before = bundle.evaluate(network, unseen).top1
+    before = bundle.evaluate(network, unseen, TINY.preprocessing).top1
     events = []
     for event in train(recipe, photos, network):
         assert not any(module.training for module in network.modules())
         events.append(event)
     assert before < 0.8
-    assert bundle.evaluate(network, unseen).top1 > 0.95
+    assert bundle.evaluate(network, unseen, TINY.preprocessing).top1 > 0.95
     assert [event.epoch for event in events] == list(range(1, 9))
     assert {(event.epochs, event.size, event.diverged) for event in events} == {(8, 32, False)}
     assert events[-1].train_loss < 0.5 * events[0].train_loss
@@ -534,7 +539,8 @@ def test_accuracies_are_sklearns(batch):
         ("a", "b", "c"),
     )
     network = SaysTheBrightestChannel()
-    counts = loop.confusion_matrix(network, photos, size=4, batch=batch)
+    wanted = Preprocessing(6, 4, IMAGENET.mean, IMAGENET.std)
+    counts = loop.confusion_matrix(network, photos, preprocessing=wanted, batch=batch)
     cut = photos.pixels[:, :, 1:5, 1:5].double() / 255  # (6 - 4) / 2 = 1
     mean = torch.tensor(IMAGENET.mean, dtype=torch.float64).view(3, 1, 1)
     std = torch.tensor(IMAGENET.std, dtype=torch.float64).view(3, 1, 1)
@@ -560,7 +566,7 @@ def shipped(tmp_path_factory):
     network = new_network(recipe, 2)
     history = list(train(recipe, photos, network))
     rounded = bundle.rounded_to_half(network)
-    evaluation = bundle.evaluate(rounded, photos)
+    evaluation = bundle.evaluate(rounded, photos, TINY.preprocessing)
     card = bundle.save_bundle(rounded, recipe, photos, evaluation, history, assets / "weights")
     return assets, network, rounded, card, (recipe, history, evaluation)
 
@@ -582,7 +588,7 @@ def test_a_bundle_loads_as_the_network_that_was_measured(shipped, image, monkeyp
     loaded = load_model(parse_model_name("vgg11_bn:bundled"))
     assert loaded.config == network.config
     assert loaded.classes == ("red", "green")
-    assert loaded.preprocessing == Preprocessing(40, 32, IMAGENET.mean, IMAGENET.std)
+    assert loaded.preprocessing == TINY.preprocessing
     expected = logits_of(rounded, image)
     assert expected.std() > 1e-3
     torch.testing.assert_close(logits_of(loaded.network, image), expected, rtol=0, atol=0)
@@ -596,7 +602,7 @@ def test_the_weights_alone_load_as_a_file_of_a_persons_own(shipped, image):
     path = assets / "weights" / "vgg11_bn.safetensors"
     loaded = load_model(ModelName("vgg11_bn", "path", str(path)), allow_paths=True)
     assert loaded.classes == ("red", "green")
-    assert loaded.preprocessing == Preprocessing(40, 32, IMAGENET.mean, IMAGENET.std)
+    assert loaded.preprocessing == TINY.preprocessing
     expected = logits_of(rounded, image)
     torch.testing.assert_close(logits_of(loaded.network, image), expected, rtol=0, atol=0)
 
@@ -654,7 +660,7 @@ def photos_folder(tmp_path):
 @pytest.fixture
 def run(monkeypatch, photos_folder, tmp_path):
     """Run the command on tiny recipes; its result and the folder it wrote to."""
-    tiny = replace(TINY, resize=144, least_crop=96, batch=4)
+    tiny = replace(TINY, photo_side=144, least_crop=96, batch=4)
     recipes = {"vgg11_bn": tiny, "vgg11": replace(tiny, network="vgg11")}
     monkeypatch.setattr(command, "BUNDLED", recipes)
 

@@ -9,7 +9,7 @@ from concurrent.futures import CancelledError
 
 import pytest
 
-from vgg_viz.errors import VggVizError
+from vgg_viz.errors import InputError, VggVizError
 from vgg_viz.service.worker import DeviceWorker
 
 PATIENCE = 60  # seconds until a test that waits for a thread fails
@@ -82,6 +82,18 @@ def test_a_start_that_fails_is_told_to_every_caller_and_logged(error, caplog):
     assert isinstance(worker.failure, error)
     assert worker.ready.is_set(), "whoever waits for it must not wait for ever"
     assert "could not be prepared" in caplog.text
+    worker.close()
+
+
+def test_a_start_that_fails_with_an_error_of_ours_is_told_in_its_own_words():
+    def prepare():
+        raise InputError("This machine has no abacus; choose auto or cpu.")
+
+    worker = DeviceWorker(prepare)
+    raised = [worker.call(str).exception(PATIENCE) for _ in range(2)]
+    assert [type(error) for error in raised] == [InputError] * 2
+    assert {str(error) for error in raised} == {"This machine has no abacus; choose auto or cpu."}
+    assert raised[0] is not raised[1], "each caller's traceback is its own"
     worker.close()
 
 

@@ -14,7 +14,9 @@ from vgg_viz.training.data import PhotoSet
 from vgg_viz.training.recipes import BUNDLED, Recipe
 
 NAMES = tuple("abcdefghij"[:CLASSES])
-VGG = replace(BUNDLED["vgg16"], width=1 / 16, hidden=(32, 32), sizes=(64,), resize=72)
+VGG = replace(
+    BUNDLED["vgg16"], width=1 / 16, hidden=(32, 32), sizes=(64,), least_crop=56, photo_side=72
+)
 RECIPES = {
     "zfnet_b": replace(BUNDLED["zfnet_b"], width=1 / 16, hidden=(32, 32), sizes=(128,)),
     "vgg16": VGG,

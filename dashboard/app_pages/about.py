@@ -22,7 +22,7 @@ What a network shows depends on its weights, so every picture names them.
   verified by their hash; until then they are *not here yet*.
 - **random**: no training at all, the same for the same seed. Good for costs, shapes and as a
   warning: what looks convincing with random weights explains nothing.
-- **file**: a checkpoint of your own, uploaded under "…". It is read without running any of it.
+- **file**: a checkpoint of your own, uploaded under *More*. It is read without running any of it.
 """
 
 KEYS = """

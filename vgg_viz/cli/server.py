@@ -21,7 +21,7 @@ import typer
 from vgg_viz.errors import InputError, VggVizError
 
 ROOT = Path(__file__).resolve().parents[2]  # holds vgg_viz, dashboard and .streamlit
-READY_SECONDS, STOP_SECONDS = 60.0, 5.0
+READY_SECONDS, STOP_SECONDS = 120.0, 10.0
 POLL_SECONDS = 0.1
 TAIL_LINES = 15
 ANYWHERE = ("0.0.0.0", "::")  # noqa: S104 - recognised, to warn about it

@@ -86,6 +86,8 @@ class DeviceWorker:
 
     def _answer(self, function: Callable[[Any], Any], future: "Future[Any]", prepared: Any) -> None:
         try:
+            if isinstance(self.failure, VggVizError):  # it says itself what to do
+                raise type(self.failure)(str(self.failure)) from self.failure
             if self.failure is not None:
                 raise VggVizError(
                     f"The device could not be started ({self.failure}); see the server's log."

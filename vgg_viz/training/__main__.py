@@ -10,10 +10,11 @@ import torch
 import typer
 
 from vgg_viz.errors import UnknownNameError, VggVizError
+from vgg_viz.models.networks import ConvNet
 from vgg_viz.training import bundle
-from vgg_viz.training.data import load_photos
-from vgg_viz.training.loop import new_network, train, with_fast_lrn
-from vgg_viz.training.recipes import BUNDLED
+from vgg_viz.training.data import PhotoSet, load_photos
+from vgg_viz.training.loop import EpochEvent, new_network, train, with_fast_lrn
+from vgg_viz.training.recipes import BUNDLED, Recipe
 
 logger = logging.getLogger("vgg_viz.training")
 app = typer.Typer(add_completion=False)
@@ -46,18 +47,25 @@ def main(
     for name in names:
         recipe = BUNDLED[name]
         recipe = replace(recipe, epochs=epochs or recipe.epochs, peak_lr=peak_lr or recipe.peak_lr)
-        network = new_network(recipe, len(training.classes))
-        history = []
-        for event in train(recipe, training, with_fast_lrn(network)):
-            history.append(event)
-            accuracy = bundle.evaluate(network, validation).top1
-            logger.info("%s %s val %.4f", name, event, accuracy)
-        if history[-1].diverged:
-            raise VggVizError(f"{name} diverged; its weights are not kept. Lower --peak-lr.")
-        shipped = bundle.rounded_to_half(network)
-        evaluation = bundle.evaluate(shipped, validation)
-        card = bundle.save_bundle(shipped, recipe, training, evaluation, history, out)
+        network, history = _trained(recipe, training, validation)
+        evaluation = bundle.evaluate(network, validation, recipe.preprocessing)
+        card = bundle.save_bundle(network, recipe, training, evaluation, history, out)
         logger.info("%s: top-1 %.4f -> %s", name, evaluation.top1, card)
+
+
+def _trained(
+    recipe: Recipe, training: PhotoSet, validation: PhotoSet
+) -> tuple[ConvNet, list[EpochEvent]]:
+    """The trained network, rounded to fp16, and what its epochs gave."""
+    network = new_network(recipe, len(training.classes))
+    history: list[EpochEvent] = []
+    for event in train(recipe, training, with_fast_lrn(network)):
+        history.append(event)
+        top1 = bundle.evaluate(network, validation, recipe.preprocessing).top1
+        logger.info("%s %s val %.4f", recipe.network, event, top1)
+    if history[-1].diverged:
+        raise VggVizError(f"{recipe.network} diverged; its weights are not kept. Lower --peak-lr.")
+    return bundle.rounded_to_half(network), history
 
 
 if __name__ == "__main__":

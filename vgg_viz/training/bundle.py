@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from vgg_viz.models.networks import ConvNet, build_network
-from vgg_viz.preprocessing import IMAGENET
+from vgg_viz.preprocessing import Preprocessing
 from vgg_viz.training.data import PhotoSet
 from vgg_viz.training.loop import EpochEvent, confusion_matrix
 from vgg_viz.training.recipes import Recipe
@@ -28,9 +28,9 @@ class Evaluation:
     confusion: list[list[int]]
 
 
-def evaluate(network: ConvNet, photos: PhotoSet) -> Evaluation:
+def evaluate(network: ConvNet, photos: PhotoSet, preprocessing: Preprocessing) -> Evaluation:
     """Top-1 overall, its mean over classes (balanced accuracy), and every class's own."""
-    counts = confusion_matrix(network, photos, size=network.config.input_size)
+    counts = confusion_matrix(network, photos, preprocessing=preprocessing)
     return evaluation_of(counts, photos.classes)
 
 
@@ -97,11 +97,12 @@ def _shipped(tensor: Tensor) -> Tensor:
 
 
 def _preprocessing(recipe: Recipe) -> dict[str, Any]:
+    wanted = recipe.preprocessing
     return {
-        "resize": recipe.resize,
-        "crop": recipe.input_size,
-        "mean": IMAGENET.mean,
-        "std": IMAGENET.std,
+        "resize": wanted.resize,
+        "crop": wanted.crop,
+        "mean": wanted.mean,
+        "std": wanted.std,
     }
 
 

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from vgg_viz.errors import ImageError, InputError
 from vgg_viz.images import decode
-from vgg_viz.preprocessing import IMAGENET
+from vgg_viz.preprocessing import IMAGENET, Preprocessing, prepare
 
 logger = logging.getLogger(__name__)
 
@@ -75,7 +75,8 @@ def _square(path: Path, side: int) -> np.ndarray | None:
         edge = min(photo.size)
         left, top = (photo.width - edge) // 2, (photo.height - edge) // 2
         box = (left, top, left + edge, top + edge)
-        photo = photo.resize((side, side), Image.Resampling.BILINEAR, box=box)
+        # Cut first: `resize(box=...)` lets pixels from beyond the box bleed into the border.
+        photo = photo.crop(box).resize((side, side), Image.Resampling.BILINEAR)
     return np.asarray(photo)
 
 
@@ -107,13 +108,16 @@ def training_batches(
 
 
 def evaluation_batches(
-    photos: PhotoSet, *, batch: int, size: int
+    photos: PhotoSet, *, batch: int, preprocessing: Preprocessing
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """Yield (images, labels) in order: the centre square of `size` px, nothing random."""
-    top = (photos.pixels.shape[-1] - size) // 2
+    """Yield (images, labels) in order, each photo prepared as the service prepares an upload."""
     for start in range(0, len(photos), batch):
-        cut = photos.pixels[start : start + batch, :, top : top + size, top : top + size]
-        yield normalise(cut.float() / 255), photos.labels[start : start + batch]
+        pixels = photos.pixels[start : start + batch].permute(0, 2, 3, 1).contiguous().numpy()
+        images = torch.from_numpy(np.stack([prepare(photo, preprocessing) for photo in pixels]))
+        yield (
+            images.contiguous(memory_format=torch.channels_last),
+            photos.labels[start : start + batch],
+        )
 
 
 def normalise(images: Tensor) -> Tensor:

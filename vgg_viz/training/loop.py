@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from vgg_viz.errors import InputError
 from vgg_viz.models.networks import ConvNet, build_network
+from vgg_viz.preprocessing import Preprocessing
 from vgg_viz.training.data import PhotoSet, evaluation_batches, training_batches
 from vgg_viz.training.recipes import Recipe
 
@@ -158,13 +159,13 @@ def _decay_groups(network: nn.Module, weight_decay: float) -> list[dict[str, obj
 
 
 def confusion_matrix(
-    network: nn.Module, photos: PhotoSet, *, size: int, batch: int = 128
+    network: nn.Module, photos: PhotoSet, *, preprocessing: Preprocessing, batch: int = 128
 ) -> Tensor:
     """Counts (classes, classes), int64: row is the true class, column the predicted one (fp32)."""
     k = len(photos.classes)
     counts = torch.zeros(k, k, dtype=torch.int64)
     with torch.inference_mode():
-        for images, labels in evaluation_batches(photos, batch=batch, size=size):
+        for images, labels in evaluation_batches(photos, batch=batch, preprocessing=preprocessing):
             predicted = network(images).argmax(1)
             counts += torch.bincount(labels * k + predicted, minlength=k * k).view(k, k)
     return counts

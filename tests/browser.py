@@ -1,0 +1,132 @@
+"""What tests in a real browser share: the server, Chromium, and a visitor who notices complaints."""
+
+import io
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from playwright.sync_api import Browser, expect, sync_playwright
+
+ROOT = Path(__file__).resolve().parent.parent
+FLAGS = [
+    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+]
+IDLE = "[data-testid=stApp][data-test-script-state=notRunning]"
+SCREEN = {"width": 1440, "height": 900}
+PHONE = {"width": 390, "height": 844}
+PATIENCE = 60_000  # ms; a busy machine is slow, not wrong
+
+expect.set_options(timeout=PATIENCE)
+
+
+@contextmanager
+def running_dashboard(log: Path, environment: Mapping[str, str]) -> Iterator[str]:
+    """Address of a dashboard that runs as a person would start it; its log holds no traceback."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    paths = os.pathsep.join(str(path) for path in (ROOT, ROOT / "tests"))
+    command = [sys.executable, "-m", "streamlit", "run", "dashboard/asgi_app.py"]
+    with log.open("w") as out:
+        process = subprocess.Popen(
+            [*command, f"--server.port={port}"],
+            cwd=ROOT,
+            env={**os.environ, "PYTHONPATH": paths, **environment},
+            stdout=out,
+            stderr=out,
+        )
+        address = f"http://127.0.0.1:{port}"
+        try:
+            wait_until(lambda: healthy(address), PATIENCE / 1000)
+            yield address
+        finally:
+            process.terminate()
+            process.wait(30)
+    assert "Traceback" not in log.read_text()
+
+
+@contextmanager
+def launched() -> Iterator[Browser]:
+    """A Chromium: the one of $CHROMIUM, or the system's."""
+    with sync_playwright() as playwright:
+        path = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+def healthy(address):
+    """Whether the server answers its health check."""
+    try:
+        with urllib.request.urlopen(address + "/_stcore/health", timeout=5) as answer:
+            return answer.status == 200
+    except OSError:
+        return False
+
+
+def wait_until(condition, seconds):
+    """Wait for `condition()`, and fail when it does not come."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.1)
+
+
+class Visitor:
+    """A page, and what its console said."""
+
+    def __init__(self, context, address):
+        self.context = context
+        self.page = context.new_page()
+        self.page.set_default_timeout(PATIENCE)
+        self.address, self.complaints, self.sent = address, [], []
+        self.page.on("console", self.on_console)
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on("websocket", self.on_websocket)
+        self.page.on("request", self.on_request)
+
+    def on_websocket(self, websocket):
+        # In a lambda: Playwright marks handlers, and a built-in method cannot be marked.
+        websocket.on("framesent", lambda frame: self.sent.append(frame))  # noqa: PLW0108
+
+    def on_console(self, message):
+        # Opened below the root, Streamlit's page looks for its server there first.
+        probing = "/about/_stcore/" in message.location["url"]
+        if message.type in ("error", "warning") and not probing:
+            self.complaints.append(message.text)
+
+    def on_request(self, request):
+        local = request.url.startswith((self.address, "data:", "blob:"))
+        if not local:
+            self.complaints.append(f"asks {request.url}")
+
+    def open(self, query=""):
+        self.page.goto(f"{self.address}/{query}")
+        self.painted()
+        return self.page
+
+    def painted(self):
+        self.idle()
+        for where in ("left", "right"):
+            for part in ("overlay .stage", "features .grid"):
+                drawn = self.page.locator(f".st-key-{where}_{part}[data-painted]")
+                expect(drawn).to_be_visible()
+
+    def idle(self):
+        expect(self.page.locator(IDLE)).to_be_attached()
+
+    def picture(self, where, layer=".stage"):
+        png = self.page.locator(f".st-key-{where}_overlay {layer}").screenshot()
+        return np.asarray(Image.open(io.BytesIO(png)).convert("RGB")).astype(int)
+
+    def detail(self, where):
+        return self.page.locator(f".st-key-{where}_features .large")

@@ -1,0 +1,93 @@
+"""The benchmarks run, and everybody in them makes the same maps; how fast is for `make bench`."""
+
+import pytest
+
+from benchmarks import __main__ as command
+from benchmarks import browser, inspection, startup
+from benchmarks.measure import Timing, in_turns, table
+from tests.tiny_assets import make_assets
+
+
+@pytest.fixture
+def small() -> inspection.Case:
+    return inspection.vgg16_case(width=1 / 16, side=64, classes=7)
+
+
+def test_contenders_make_our_maps(small: inspection.Case) -> None:
+    report = inspection.measure(small, rounds=1, slow_rounds=1)
+    exact = {inspection.SERVICE, inspection.TORCHCAM, inspection.CAPTUM}
+    assert exact | {inspection.PYTORCH_GRAD_CAM} <= report.differences.keys()
+    assert all(report.differences[name] < 1e-4 for name in exact)
+    described = inspection.describe(report)
+    for name in report.timings:
+        assert name in described
+
+
+def test_maps_that_differ_are_not_timed(
+    small: inspection.Case, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def wrong(case: inspection.Case) -> inspection.Maps:
+        made = inspection.ours(case, case.convs)
+        return {name: maps.flip(2) for name, maps in made.items()}
+
+    monkeypatch.setattr(inspection, "captum_passes", wrong)
+    with pytest.raises(ValueError, match="captum"):
+        inspection.measure(small, rounds=1, slow_rounds=1)
+
+
+def test_the_passes_alone(small: inspection.Case) -> None:
+    report = inspection.measure_ours(small, rounds=2)
+    assert {len(timing.seconds) for timing in report.timings.values()} == {2}
+    assert inspection.OURS in inspection.describe(report)
+
+
+def test_everybody_has_a_turn_in_every_round() -> None:
+    order: list[str] = []
+    timings = in_turns(
+        {name: lambda name=name: order.append(name) for name in "abc"}, 3, slow={"c": 1}
+    )
+    assert "".join(order) == "abcbaab"
+    assert [len(timings[name].seconds) for name in "abc"] == [3, 3, 1]
+
+
+def test_numbers_of_a_timing() -> None:
+    timing = Timing((5.0, 1.0, 3.0, 2.0))
+    assert (timing.best, timing.median) == (1.0, 2.5)
+    assert [timing.percentile(share) for share in (0.25, 0.5, 0.95, 1)] == [1.0, 2.0, 5.0, 5.0]
+    assert table(("a", "b"), [("x", "10")]) == "a   b\n-  --\nx  10"
+
+
+def test_an_unknown_part_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    assert command.main(["inspections"]) == 2
+    assert "choose from inspection, startup, browser" in capsys.readouterr().err
+
+
+@pytest.mark.browser
+def test_a_start_and_a_visit(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VGG_VIZ_ASSETS", str(make_assets(tmp_path / "assets")))
+    (start,) = startup.measure(rounds=1)
+    assert start.torch_wanted is not None
+    assert start.painted is not None
+    assert start.healthy < start.painted
+    assert "torch imported before the health answer" in startup.describe([start])
+
+    plan = browser.Plan(
+        channels=2,
+        among_all=1,
+        photos=1,
+        classes=1,
+        layers=("conv4_1",),
+        wide={"conv3": browser.ALL_14},
+        wide_model="alexnet:random",
+    )
+    timings = browser.measure(plan)
+    assert {name: len(timing.seconds) for name, timing in timings.items()} == {
+        browser.RING: 3,
+        browser.CHANNEL: 2,
+        browser.AMONG_ALL: 1,
+        browser.PHOTO: 1,
+        browser.CLASS: 1,
+        browser.LAYER: 1,
+        browser.ALL_14: 1,
+    }
+    assert browser.CHANNEL in browser.describe(timings)
