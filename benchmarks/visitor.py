@@ -3,6 +3,7 @@
 Times are taken in the page, so that the way between this program and the browser is not in them.
 """
 
+import json
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -41,7 +42,8 @@ const find = (key, name) => {
 CLOCK = """
 () => {
   %(find)s
-  window.%(name)s = new Promise((resolve) => {
+  window.%(name)s = new Promise((resolve, reject) => {
+    setTimeout(() => reject(new Error("waited in vain for " + %(quoted)s)), %(patience)d);
     let start = %(start)s;
     addEventListener("%(event)s", (event) => { start = event.timeStamp; },
       { capture: true, once: true });
@@ -89,7 +91,8 @@ class Visitor:
 
     def _arm(self, name: str, condition: str, *, event: str = "click", start: str = "null") -> None:
         values = {"find": FIND, "name": name, "start": start, "event": event}
-        self.page.evaluate(CLOCK % (values | {"condition": condition}))
+        values |= {"condition": condition, "quoted": json.dumps(condition)}
+        self.page.evaluate(CLOCK % (values | {"patience": PATIENCE}))
 
     def _read(self, name: str) -> float:
         return float(self.page.evaluate(f"() => window.{name}"))

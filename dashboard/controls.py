@@ -167,7 +167,7 @@ def _renew(key: str) -> None:
 
 
 def model_picker(where: Where, selection: Selection, offered: ServiceDescription) -> None:
-    """Network and weights in one list; weights that are not here yet say so."""
+    """Network and weights in one list; an arrow marks weights that must be fetched first."""
     _controlled(
         st.selectbox,
         f"{where.capitalize()} network",
@@ -176,7 +176,6 @@ def model_picker(where: Where, selection: Selection, offered: ServiceDescription
         value=selection.side(where).model,
         apply=lambda chosen, value, known: with_model(chosen, where, value, known),
         format_func=lambda name: model_title(model_info(offered, name)),
-        help="The network and where its weights come from. Type to search.",
         label_visibility="collapsed",
     )
 
@@ -308,7 +307,7 @@ def _on_weights(key: str, where: Where) -> None:
 def model_title(info: ModelInfo) -> str:
     """Network and kind of weights, short enough for a picker: "VGG-16 (D) · bundled"."""
     weights = info.name.partition(":")[2].replace("imagenet", "ImageNet")
-    return f"{info.title} · {weights}" + ("" if info.available else f" ({megabytes(info)})")
+    return f"{info.title} · {weights}" + ("" if info.available else " ↓")
 
 
 def megabytes(info: ModelInfo) -> str:

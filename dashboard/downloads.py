@@ -10,7 +10,7 @@ import streamlit as st
 
 from dashboard import session
 from dashboard.network_column import Answers
-from dashboard.selection import Selection, layer_info
+from dashboard.selection import WHERE, Selection, layer_info
 from vgg_viz import figures
 from vgg_viz.results import Provenance, ServiceDescription
 
@@ -19,7 +19,7 @@ def downloads(
     answers: Sequence[Answers], selection: Selection, offered: ServiceDescription
 ) -> None:
     """Buttons; a file is made when its button is clicked, not on every run."""
-    shared = selection.scale == "shared"
+    shared = selection.scale == "shared" and len(answers) == len(WHERE)
     limit = figures.shared_limit(a.attribution for a in answers) if shared else None
     credit = photo_credit(selection, offered)
     for answer in answers:

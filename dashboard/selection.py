@@ -196,18 +196,22 @@ def _side_params(
     side, params = selection.side(where), {}
     if side.model != first.model:
         params[where] = side.model
-    # Both layers, unless both are the last: a reader of the address sees what is compared.
-    last = all(
-        selection.side(w).layer == model_info(offered, selection.side(w).model).convs[-1].name
-        for w in WHERE
-    )
-    if not last:
+    # Both layers or none: a reader of the address sees what is compared.
+    unasked = _with_last_layers(selection, offered)
+    if any(selection.side(w).layer != unasked.side(w).layer for w in WHERE):
         params[f"{where}_layer"] = side.layer
     if side.label is not None:
         params[f"{where}_class"] = side.label
     if side.channel is not None:
         params[f"{where}_channel"] = str(side.channel)
     return params
+
+
+def _with_last_layers(selection: Selection, offered: ServiceDescription) -> Selection:
+    """The left network's last convolution and its partner: what an address without layers shows."""
+    last = {w: model_info(offered, selection.side(w).model).convs[-1].name for w in WHERE}
+    right = paired(selection, "left", last["left"], offered) or last["right"]
+    return selection.with_side("left", layer=last["left"]).with_side("right", layer=right)
 
 
 def parse(
@@ -243,6 +247,8 @@ class _Reader:
             for where, info in models.items()
         }
         chosen = Selection(self.image(), sides["left"], sides["right"], pairing, scale, precision)
+        if not any(layers.values()):
+            chosen = _with_last_layers(chosen, self.offered)
         for where in WHERE:
             given = layers[where]
             if given is not None and layers[other(where)] is None:

@@ -7,6 +7,8 @@ restored address to the next run, which reads it anew.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
+from typing import get_args
 from urllib.parse import urlencode
 
 import streamlit as st
@@ -15,7 +17,7 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 from dashboard import service
 from dashboard.selection import WHERE, Selection, as_params, parse
 from vgg_viz.errors import VggVizError
-from vgg_viz.requests import PictureRequest
+from vgg_viz.requests import PictureRequest, Precision
 from vgg_viz.results import ServiceDescription
 
 Change = Callable[[Selection, ServiceDescription], Selection]
@@ -24,6 +26,7 @@ Change = Callable[[Selection, ServiceDescription], Selection]
 def selection(offered: ServiceDescription) -> Selection:
     """The selection of this run: the visitor's, or what a new address asks for."""
     state = st.session_state
+    offered = _offered_at_start(offered)
     returning = state.pop("away", False)
     if "selection" not in state or _went_back_or_forward():
         _read(st.query_params.to_dict(), offered)
@@ -78,8 +81,17 @@ def _went_back_or_forward() -> bool:
     return context is not None and context.is_history_navigation
 
 
+def _offered_at_start(offered: ServiceDescription) -> ServiceDescription:
+    """While the device is not known yet, every precision may be asked for."""
+    if service.get_service().health().ready:
+        return offered
+    return replace(offered, precisions=get_args(Precision))
+
+
 def _still_there(chosen: Selection, offered: ServiceDescription) -> bool:
-    """Whether the server still has what was uploaded."""
+    """Whether the server still has what was uploaded, and its device the precision."""
+    if chosen.precision not in offered.precisions:
+        return False
     if any(offered.model(chosen.side(where).model) is None for where in WHERE):
         return False
     return any(sample.name == chosen.image for sample in offered.samples) or _kept(chosen.image)

@@ -1,4 +1,4 @@
-"""What tests in a real browser share: the server, Chromium, and a visitor who notices complaints."""
+"""What tests in a real browser share: server, Chromium, and a visitor who notices complaints."""
 
 import io
 import os

@@ -113,7 +113,7 @@ class FakeService:
             tuple(self.models.values()),
             samples,
             ("grad_cam",),
-            ("fp32", "bf16"),
+            ("fp32", "bf16") if self.ready else ("fp32",),
             "cpu",
             f"fake-{id(self)}",
             "0.1.0",

@@ -120,6 +120,8 @@ def test_one_given_layer_pairs_the_other():
     assert (chosen.left.layer, chosen.right.layer) == ("conv5", "conv5_1")
     chosen, _ = parse({"left_layer": "conv1"}, OFFERED, kept)
     assert chosen.right.layer == "conv1_1"
+    chosen, _ = parse({"pairing": "field"}, OFFERED, kept)
+    assert (chosen.left.layer, chosen.right.layer) == ("conv5", "conv5_1")
     both = {"left_layer": "conv1", "right_layer": "conv5_3"}
     chosen, _ = parse(both, OFFERED, kept)
     assert (chosen.left.layer, chosen.right.layer) == ("conv1", "conv5_3")

@@ -19,7 +19,7 @@ What a network shows depends on its weights, so every picture names them.
 - **bundled**: small networks that this project trained itself. They always work, also without a
   network connection, and know few classes. What they show is theirs, not the papers' networks'.
 - **ImageNet**: weights that others trained on 1000 classes. They are fetched on request and
-  verified by their hash; until then they are *not here yet*.
+  verified by their hash; until then an arrow (↓) marks them.
 - **random**: no training at all, the same for the same seed. Good for costs, shapes and as a
   warning: what looks convincing with random weights explains nothing.
 - **file**: a checkpoint of your own, uploaded under *More*. It is read without running any of it.

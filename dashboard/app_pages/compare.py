@@ -38,7 +38,7 @@ for where, slot in slots.items():
             answers.append(network_column.ask(where, selection, infos[where]))
 loading.empty()
 
-shared = selection.scale == "shared"
+shared = selection.scale == "shared" and len(answers) == len(WHERE)
 cam_limit = figures.shared_limit(a.attribution for a in answers) if shared else None
 map_limit = figures.shared_activation_limit(a.activations for a in answers) if shared else None
 for answer in answers:

@@ -220,7 +220,7 @@ class FeatureGrid {
     setText(this.numbers.dead, percent(header.dead[i]));
     const pooled = header.pooled > 1 ? `, drawn max-pooled ${header.pooled} x ${header.pooled}` : "";
     setText(this.numbers.size, `${header.full[1]} x ${header.full[0]}${pooled}`);
-    const scale = this.each.checked ? "own scale" : header.scale === "shared" ? "shared scale" : "scale of the layer";
+    const scale = this.each.checked ? "own scale" : header.scale === "shared" ? "shared scale" : "layer's scale";
     setText(this.range, `0 to ${short(this.limitOf(i))}, ${scale}`);
     this.large.dataset.channel = header.channels[i];
   }
