@@ -22,6 +22,7 @@ Scale = Literal["shared", "own"]
 FADE = 4.0  # opacity grows linearly over the first quarter of the scale
 NO_EVIDENCE = "No positive evidence for this class at this layer"
 NOT_NUMBERS = "Some values are not numbers: these weights are damaged"
+Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 _TEXT, _LINE, _MARGIN, _BAR = 16, 22, 12, 14  # px
 
 
@@ -154,7 +155,7 @@ def _blend(
 
 
 def _draw_bar(
-    sheet: Image.Image, top: int, attribution: Attribution, end: float, font: ImageFont.ImageFont
+    sheet: Image.Image, top: int, attribution: Attribution, end: float, font: Font
 ) -> None:
     """The colour bar with its two numbers."""
     colours = lookup_table(_colour_map(attribution))
@@ -169,7 +170,7 @@ def _draw_bar(
     draw.text((right, top + _BAR + 2), high, fill="black", font=font, anchor="ra")
 
 
-def _wrapped(text: str, font: ImageFont.ImageFont, width: int) -> list[str]:
+def _wrapped(text: str, font: Font, width: int) -> list[str]:
     """`text` in lines of at most `width` px; a longer word stands alone."""
     lines: list[str] = []
     for word in text.split():
