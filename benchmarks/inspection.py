@@ -13,12 +13,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from benchmarks.allocator import keep_freed_memory
 from benchmarks.measure import Timing, in_turns, machine, table, verdict
 from vgg_viz.attribution.cam import grad_cam
 from vgg_viz.capture import inspect
 from vgg_viz.models.configs import build
 from vgg_viz.models.networks import ConvNet, build_network
+from vgg_viz.service.allocator import keep_freed_memory
 from vgg_viz.service.execution import RECORDED, supported_precisions
 
 Maps = Mapping[str, Tensor]  # by layer, (N, h, w)

@@ -3,7 +3,6 @@
 import subprocess
 import sys
 from dataclasses import dataclass
-from itertools import takewhile
 
 import pytest
 import torch
@@ -14,6 +13,7 @@ from torch import nn
 from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
+from tests.tiny import features
 from vgg_viz.architecture import (
     ReceptiveField,
     describe,
@@ -318,8 +318,7 @@ def test_receptive_field_of_the_last_map_equals_its_gradient(network):
 
     x = torch.ones(1, 1, side, side, dtype=torch.float64, requires_grad=True)
     y = x.expand(1, 3, side, side)
-    layers = takewhile(lambda child: child[0] != "avgpool", ConvNet(config).named_children())
-    for name, module in layers:
+    for name, module in features(ConvNet(config)).named_children():
         match module:
             case nn.Conv2d():
                 ones = torch.ones_like(module.weight, dtype=torch.float64)

@@ -32,6 +32,14 @@ ROOT = Path(__file__).resolve().parent.parent
 COMMANDS = ["dashboard", "classify", "cam", "describe", "weights"]
 
 
+@pytest.fixture(autouse=True)
+def heard():
+    """Ctrl-C is heard, also where the tests run in a shell's background, which ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.fixture
 def vgg(capsys, monkeypatch):
     """Run a command in this process: (exit code, stdout, stderr)."""
@@ -517,7 +525,8 @@ def start(tmp_path):
         (tmp_path / "dashboard" / "asgi_app.py").write_text(app)
         (tmp_path / "dashboard" / "page.py").write_text("import streamlit as st\nst.title('Hi')\n")
         code = (
-            "import pathlib; from vgg_viz import cli;"
+            "import pathlib, signal; from vgg_viz import cli;"
+            "signal.signal(signal.SIGINT, signal.default_int_handler);"  # see `heard`
             f"cli.server.ROOT = pathlib.Path({str(tmp_path)!r}); cli.app_entry()"
         )
         process = subprocess.Popen(

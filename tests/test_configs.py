@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
+from tests.tiny import features
 from vgg_viz.errors import InputError, UnknownNameError
 from vgg_viz.models.configs import NETWORKS, Layer, build, out_side, spec
 from vgg_viz.models.networks import ConvNet
@@ -181,10 +182,10 @@ def test_a_config_is_built_exactly_when_torch_can_run_it(name, size):
         config = build(name, width=0.02, classes=3, input_size=size)
     except InputError:
         with pytest.raises(RuntimeError):
-            meta(build(name, width=0.02)).features(image)
+            features(meta(build(name, width=0.02)))(image)
         return
     network = meta(config)
-    assert network.features(image).shape[-1] == config.layer("avgpool").out
+    assert features(network)(image).shape[-1] == config.layer("avgpool").out
     assert network(image).shape == (1, 3)
 
 

@@ -10,7 +10,7 @@ from pytorchcv.models import zfnet as pytorchcv_zfnet
 from torch import nn
 
 from tests.tiny import logits
-from tiny import ALL_NETWORKS, tiny_config, tiny_image, tiny_network
+from tiny import ALL_NETWORKS, tiny_config, tiny_network
 from vgg_viz.errors import CheckpointError
 from vgg_viz.models.configs import NETWORKS, build
 from vgg_viz.models.keymaps import (
@@ -184,15 +184,6 @@ def test_children_are_the_rows_of_the_table(name):
     ]
     assert not any(module.inplace for module in network if isinstance(module, nn.ReLU))
     assert not network.training
-
-
-@pytest.mark.parametrize("name", ALL_NETWORKS)
-def test_features_end_with_the_last_pool_and_share_modules(name):
-    network = tiny_network(name)
-    assert list(network.features)[-1] is network.pool5
-    maps = logits(network.features, tiny_image(name))
-    side = network.config.layer("avgpool").out
-    assert maps.shape == (1, network.config.channels[-1], side, side)
 
 
 def test_batch_norm_exists_where_the_name_says():

@@ -1,6 +1,8 @@
 """Small members of every registered network, for tests that run over the whole registry."""
 
+from collections import OrderedDict
 from functools import cache
+from itertools import takewhile
 
 import torch
 from torch import nn
@@ -43,6 +45,12 @@ def tiny_image(name: str, seed: int = 0) -> torch.Tensor:
     generator = torch.Generator().manual_seed(seed)
     image = torch.randn(1, 3, side, side, generator=generator)
     return image.contiguous(memory_format=torch.channels_last)
+
+
+def features(network: ConvNet) -> nn.Sequential:
+    """What comes before the classifier: the layers up to the last pooling."""
+    named = takewhile(lambda child: child[0] != "avgpool", network.named_children())
+    return nn.Sequential(OrderedDict(named))
 
 
 def logits(network: nn.Module, images: torch.Tensor) -> torch.Tensor:

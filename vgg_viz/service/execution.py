@@ -27,6 +27,7 @@ from vgg_viz.models.weights import LoadedModel, load_model
 from vgg_viz.preprocessing import prepare
 from vgg_viz.requests import ActivationsRequest, AttributionRequest, ClassifyRequest, Precision
 from vgg_viz.results import Activations, Attribution, Classification, Float32, Provenance
+from vgg_viz.service.allocator import return_freed_memory
 from vgg_viz.service.caches import ByteBoundedCache
 
 logger = logging.getLogger(__name__)
@@ -300,6 +301,7 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 def _release(device: torch.device) -> None:
     gc.collect()
+    return_freed_memory()
     if device.type == "cuda":
         torch.cuda.empty_cache()
 

@@ -36,6 +36,7 @@ from vgg_viz.results import (
     Result,
     ServiceDescription,
 )
+from vgg_viz.service.allocator import keep_freed_memory
 from vgg_viz.service.caches import ByteBoundedCache
 from vgg_viz.service.catalogue import Catalogue
 from vgg_viz.service.fetching import fetch_weights
@@ -69,6 +70,7 @@ class LocalService:
         uploads: Path | None = None,
         limits: "Any | None" = None,
     ) -> None:
+        keep_freed_memory()  # before the worker: a thread keeps the arena it begins with
         self._wanted = device
         self._limits = limits
         self._allow_paths = allow_paths
