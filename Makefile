@@ -10,7 +10,10 @@ export PYTHON
 VENV = .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev run test lint format bench clean
+.PHONY: help install install-dev run test lint format bench runs clean
+
+# Photos to learn from: train/<class>/ and val/<class>/.
+PHOTOS ?= photos
 
 help:  ## this list
 	@echo "vgg-viz: look inside ZFNet and VGG, side by side"
@@ -46,6 +49,9 @@ format: install-dev  ## let ruff fix and format the code
 
 bench: install-dev  ## measure this project beside its peers
 	@exec $(VENV)/python -m benchmarks $(ARGS)
+
+runs: install-dev  ## train the recordings in assets/runs again (PHOTOS=folder; hours)
+	@exec $(VENV)/python -m vgg_viz.training.runs --data "$(PHOTOS)" $(ARGS)
 
 clean:  ## remove .venv and caches
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis vgg_viz.egg-info

@@ -1,1 +1,4 @@
-"""Measured beside its peers in one process: `python -m benchmarks [inspection|startup|browser]`."""
+"""Measured beside its peers in one process: `python -m benchmarks [PART...]`.
+
+Parts: inspection, recorder, startup, browser.
+"""

@@ -2,7 +2,7 @@
 
 import sys
 
-PARTS = ("inspection", "startup", "browser")
+PARTS = ("inspection", "recorder", "startup", "browser")
 
 
 def main(names: list[str]) -> int:
@@ -19,9 +19,15 @@ def main(names: list[str]) -> int:
 
 
 def _run(name: str) -> None:
-    from benchmarks import browser, inspection, startup
+    from benchmarks import browser, inspection, recorder, startup
 
-    {"inspection": inspection, "startup": startup, "browser": browser}[name].main()
+    parts = {
+        "inspection": inspection,
+        "recorder": recorder,
+        "startup": startup,
+        "browser": browser,
+    }
+    parts[name].main()
 
 
 if __name__ == "__main__":

@@ -19,10 +19,20 @@ from vgg_viz.requests import (
     ActivationsRequest,
     AttributionRequest,
     ClassifyRequest,
+    GradientFlowRequest,
     PictureRequest,
+    RecordingRequest,
     Request,
 )
-from vgg_viz.results import Activations, Attribution, Classification, Picture, Result
+from vgg_viz.results import (
+    Activations,
+    Attribution,
+    Classification,
+    GradientFlow,
+    Picture,
+    Recording,
+    Result,
+)
 
 if TYPE_CHECKING:
     from vgg_viz.service.engine import ModelService
@@ -61,6 +71,10 @@ def run(request: AttributionRequest) -> Attribution: ...
 def run(request: ActivationsRequest) -> Activations: ...
 @overload
 def run(request: PictureRequest) -> Picture: ...
+@overload
+def run(request: GradientFlowRequest) -> GradientFlow: ...
+@overload
+def run(request: RecordingRequest) -> Recording: ...
 def run(request: Request) -> Result:
     """Ask the service. It keeps answers itself, so a rerun costs no pass."""
     return get_service().run(request)

@@ -19,6 +19,13 @@ compare = st.Page(
     default=True,
     help="ZFNet and VGG on the same photo: classes, Grad-CAM, feature maps and costs side by side.",
 )
+gradient_flow = st.Page(
+    "app_pages/gradient_flow.py",
+    title="Gradient flow",
+    icon=":material/show_chart:",
+    help="Why deep VGG did not train: signal and gradient layer by layer, at initialisation and "
+    "through real trainings.",
+)
 about = st.Page(
     "app_pages/about.py",
     title="About",
@@ -26,7 +33,7 @@ about = st.Page(
     help="What the numbers mean, where weights and photos come from, keys and tips.",
 )
 
-page = st.navigation([compare, about], position="top")
+page = st.navigation([compare, gradient_flow, about], position="top")
 if page.title != compare.title:
     session.leave()
 page.run()

@@ -14,6 +14,7 @@ from functools import cache
 import numpy as np
 from PIL import Image, ImageDraw, UnidentifiedImageError
 
+from tests import fake_flow, fake_runs
 from vgg_viz import architecture
 from vgg_viz.errors import (
     CheckpointError,
@@ -23,13 +24,18 @@ from vgg_viz.errors import (
     UnknownNameError,
     WeightsUnavailableError,
 )
-from vgg_viz.models.configs import build, spec
+from vgg_viz.models.configs import NETWORKS, build, spec
+from vgg_viz.models.schemes import SCHEMES
 from vgg_viz.requests import (
     ActivationsRequest,
     AttributionRequest,
     ClassifyRequest,
+    GradientFlowRequest,
     Job,
     PictureRequest,
+    RecordingRequest,
+    Steering,
+    TrainingJob,
 )
 from vgg_viz.results import (
     Activations,
@@ -39,8 +45,10 @@ from vgg_viz.results import (
     ImageInfo,
     JobEvent,
     ModelInfo,
+    NetworkInfo,
     Picture,
     Provenance,
+    RunInfo,
     SampleInfo,
     ServiceDescription,
 )
@@ -93,6 +101,7 @@ class FakeService:
         self.images: dict[str, Image.Image] = {}
         self.models = {m.name: m for m in fake_models()}
         self.jobs: dict[str, _FakeJob] = {}
+        self.training = fake_runs.FakeTraining()
         self.lock = threading.Lock()
 
     def start(self) -> None:
@@ -117,6 +126,9 @@ class FakeService:
             "cpu",
             f"fake-{id(self)}",
             "0.1.0",
+            networks=tuple(NetworkInfo(name, entry.title) for name, entry in NETWORKS.items()),
+            initializations=tuple(SCHEMES.values()),
+            datasets=fake_runs.DATASETS,
         )
 
     def run(self, request):
@@ -133,8 +145,14 @@ class FakeService:
                 return self._attribute(request)
             case ActivationsRequest():
                 return self._activate(request)
+            case GradientFlowRequest():
+                return fake_flow.gradient_flow(request)
+            case RecordingRequest():
+                return self.training.recording(request)
 
     def submit(self, job: Job) -> str:
+        if isinstance(job, TrainingJob):
+            return self.training.submit(job)
         with self.lock:
             name = f"job-{job.model}"
             old = self.jobs.get(name)
@@ -143,12 +161,29 @@ class FakeService:
             return name
 
     def events(self, job: str, after: int = 0) -> tuple[JobEvent, ...]:
+        if self.training.knows(job):
+            return self.training.events(job, after)
         if job not in self.jobs:
             raise JobError("This job is not known here (any more); start it again.")
         return tuple(event for event in list(self.jobs[job].events) if event.number > after)
 
     def cancel(self, job: str) -> None:
-        self.jobs[job].cancelled.set()
+        if self.training.knows(job):
+            self.training.cancel(job)
+        else:
+            self.jobs[job].cancelled.set()
+
+    def steer(self, job: str, steering: Steering) -> None:
+        self.training.steer(job, steering)
+
+    def runs(self) -> tuple[RunInfo, ...]:
+        return self.training.runs()
+
+    def rename_run(self, run: str, title: str) -> None:
+        self.training.rename(run, title)
+
+    def delete_run(self, run: str) -> None:
+        self.training.delete(run)
 
     def health(self) -> Health:
         return Health(self.ready, "cpu", 0, ("vgg16:bundled",), 0, len(self.asked))

@@ -3,7 +3,7 @@
 import pytest
 
 from benchmarks import __main__ as command
-from benchmarks import browser, inspection, startup
+from benchmarks import browser, inspection, recorder, startup
 from benchmarks.measure import Timing, in_turns, table
 from tests.tiny_assets import make_assets
 
@@ -41,6 +41,22 @@ def test_the_passes_alone(small: inspection.Case) -> None:
     assert inspection.OURS in inspection.describe(report)
 
 
+def test_steps_with_and_without_a_recorder() -> None:
+    case = recorder.vgg16_case(width=1 / 16, side=32, batch=2, classes=7)
+    report = recorder.measure(case, rounds=2)
+    assert {len(timing.seconds) for timing in report.timings.values()} == {2}
+    assert recorder.CARELESS in recorder.describe(report)
+    assert not any(module._forward_hooks for module in case.network.modules())
+
+
+def test_a_recorded_training_is_a_mean_of_its_steps() -> None:
+    seconds = {recorder.PLAIN: 2.0, recorder.BETWEEN: 2.0, recorder.MEASURED: 7.0}
+    seconds[recorder.CARELESS] = 3.0
+    report = recorder.Report({name: Timing((value,)) for name, value in seconds.items()})
+    assert report.recorder == pytest.approx((49 * 2 + 7) / 50 / 2)
+    assert report.careless == 1.5
+
+
 def test_everybody_has_a_turn_in_every_round() -> None:
     order: list[str] = []
     timings = in_turns(
@@ -59,7 +75,7 @@ def test_numbers_of_a_timing() -> None:
 
 def test_an_unknown_part_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     assert command.main(["inspections"]) == 2
-    assert "choose from inspection, startup, browser" in capsys.readouterr().err
+    assert "choose from inspection, recorder, startup, browser" in capsys.readouterr().err
 
 
 @pytest.mark.browser

@@ -29,7 +29,7 @@ from vgg_viz.models.networks import build_network
 from vgg_viz.requests import AttributionRequest, ClassifyRequest
 
 ROOT = Path(__file__).resolve().parent.parent
-COMMANDS = ["dashboard", "classify", "cam", "describe", "weights"]
+COMMANDS = ["dashboard", "classify", "cam", "describe", "weights", "runs"]
 
 
 @pytest.fixture(autouse=True)
@@ -588,6 +588,7 @@ def test_a_port_that_is_taken_is_one_clear_line(vgg):
         (["--host", "nowhere.invalid"], "There is no host 'nowhere.invalid'"),
         (["--host", "203.0.113.9"], "203.0.113.9, port 8501 cannot be listened on"),
         (["--weights", "nowhere.pth"], "There is no file nowhere.pth"),
+        (["--photos", "nowhere"], "There is no folder nowhere; give one that holds <class>/"),
     ],
 )
 def test_what_cannot_be_served_is_said_before_a_server_starts(vgg, words, message):
@@ -622,6 +623,15 @@ def test_own_weights_reach_the_server(start, tmp_path):
     words = ["--weights", tmp_path / "a.pth", "--weights", tmp_path / "b.pth"]
     _, err = start("--port", free_port(), *words, app=app).communicate(timeout=PATIENCE)
     assert f"offered {tmp_path / 'a.pth'}{os.pathsep}{tmp_path / 'b.pth'}" in err
+
+
+def test_folders_of_photos_reach_the_server(start, tmp_path):
+    for name in ("flowers", "birds"):
+        (tmp_path / name).mkdir()
+    app = STUB + "print('offered', os.environ['VGG_VIZ_PHOTOS'])\nraise SystemExit(3)\n"
+    words = ["--photos", tmp_path / "flowers", "--photos", tmp_path / "birds"]
+    _, err = start("--port", free_port(), *words, app=app).communicate(timeout=PATIENCE)
+    assert f"offered {tmp_path / 'flowers'}{os.pathsep}{tmp_path / 'birds'}" in err
 
 
 def test_a_dashboard_that_is_missing(vgg, monkeypatch, tmp_path):

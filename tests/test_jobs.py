@@ -175,6 +175,62 @@ def test_a_full_queue_refuses_and_has_room_again(registry, work):
     assert registry.submit(job(99)) not in names
 
 
+def places(registry, name):
+    return [event.message for event in registry.events(name) if event.state == "queued"]
+
+
+def test_who_waits_is_told_the_place_and_every_move(registry, work):
+    first, second, third, fourth = [registry.submit(job(i)) for i in range(4)]
+    work.wait_until_begun()
+    assert places(registry, fourth) == ["3 jobs are before yours."]
+    registry.cancel(second)
+    assert places(registry, third)[-1] == "1 job is before yours."
+    assert places(registry, fourth)[-1] == "2 jobs are before yours."
+    work.go_on()
+    assert final(registry, first).state == "done"
+    work.wait_until_begun()
+    assert states(registry, third)[-1] == "running"
+    assert places(registry, fourth) == [
+        "3 jobs are before yours.",
+        "2 jobs are before yours.",
+        "1 job is before yours.",
+    ]
+    work.go_on(2)
+    assert final(registry, fourth).state == "done"
+    assert places(registry, second) == ["1 job is before yours."], "nothing follows a cancel"
+
+
+def test_the_place_is_told_in_the_words_of_the_queue(work):
+    registry = JobRegistry(work, workers=1, noun="training")
+    names = [registry.submit(job(i)) for i in range(3)]
+    assert places(registry, names[2])[0] == "2 trainings are before yours."
+    work.go_on(100)
+    registry.close()
+
+
+def test_active_jobs_are_those_that_have_not_ended(registry, work):
+    names = [registry.submit(job(i)) for i in range(3)]
+    assert registry.active() == (job(0), job(1), job(2))
+    registry.cancel(names[1])
+    assert registry.active() == (job(0), job(2))
+    work.go_on(2)
+    final(registry, names[2])
+    assert registry.active() == ()
+    assert registry.knows(names[0])
+    assert not registry.knows("nope")
+    assert registry.handle(names[0]).job == job(0)
+
+
+def test_a_cancel_is_passed_on_once_also_when_it_came_first():
+    handle, heard = JobHandle(job()), []
+    handle.on_cancel(lambda: heard.append("now"))
+    assert heard == []
+    handle.cancel()
+    assert heard == ["now"]
+    handle.on_cancel(lambda: heard.append("too late to wait"))
+    assert heard == ["now", "too late to wait"]
+
+
 def test_an_unknown_job_is_refused(registry):
     with pytest.raises(JobError, match="not known"):
         registry.events("nope")

@@ -19,23 +19,16 @@ ROOT = Path(__file__).resolve().parent.parent
 LAYERS = [
     {"errors"},
     {"requests", "results"},
-    {"models", "images", "preprocessing", "architecture"},
+    {"models", "images", "preprocessing", "architecture", "recordings"},
     {"capture"},
-    {
-        "activations",
-        "attribution",
-        "feature_vis",
-        "filters",
-        "gradient_flow",
-        "initialization",
-        "training",
-        "transfer",
-    },
+    {"gradient_flow", "initialization"},  # trainings record the one and start from the other
+    {"activations", "attribution", "feature_vis", "filters", "transfer"},
+    {"training"},  # records what attributions show while a network learns
     {"service"},
     {"cli"},
 ]
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
-ANALYSIS = LAYERS[4]
+ANALYSIS = LAYERS[5]
 
 FIGURES_SEES = {"errors", "results"}
 SEES_FIGURES = {"cli"}

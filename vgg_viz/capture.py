@@ -9,7 +9,7 @@ no parameter gets a `.grad`, no random number is drawn.
 """
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 
@@ -101,6 +101,60 @@ def recording(network: nn.Module, layers: Sequence[str]) -> Iterator[dict[str, T
             handle = modules[name].register_forward_hook(keep)
             stack.callback(handle.remove)
         yield outputs
+
+
+@contextmanager
+def watching(
+    network: nn.Module,
+    layers: Iterable[str],
+    on_output: Callable[[str, Tensor], None],
+    on_gradient: Callable[[str, Tensor], None] | None = None,
+) -> Iterator[None]:
+    """Within the block, tell what passes `layers`: outputs going forward, gradients coming back.
+
+    `on_output` gets an output before a later module can change it in place, `on_gradient` the
+    gradient of the loss with respect to that same output, during the caller's own backward pass.
+    Both get detached tensors that must not be changed; a layer that runs twice is told twice.
+    Outputs that are no single tensor are passed over.
+    """
+
+    def watch(name: str) -> Callable[[nn.Module, object, object], None]:
+        def forward_hook(_: nn.Module, __: object, output: object) -> None:
+            if not isinstance(output, Tensor):
+                return
+            on_output(name, output.detach())
+            if on_gradient is not None and output.requires_grad:
+                output.register_hook(lambda gradient: on_gradient(name, gradient.detach()))  # type: ignore[no-untyped-call]
+
+        return forward_hook
+
+    modules = dict(network.named_modules())
+    with ExitStack() as stack:
+        for name in layers:
+            handle = modules[name].register_forward_hook(watch(name))
+            stack.callback(handle.remove)
+        yield
+
+
+@contextmanager
+def as_in_training(network: nn.Module) -> Iterator[None]:
+    """Batch norm by the batch's own statistics within the block, everything else as in eval mode.
+
+    Dropout stays off, so the same input gives the same numbers. Running statistics, modes and
+    in-place flags are put back after it, to the bit.
+    """
+    norms = [m for m in network.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]  # noqa: SLF001
+    kept = [{k: v.clone() for k, v in norm.named_buffers()} for norm in norms]
+    with undisturbed(network):
+        try:
+            for norm in norms:
+                norm.train()
+            yield
+        finally:
+            with torch.no_grad():
+                for norm, buffers in zip(norms, kept, strict=True):
+                    for name, value in norm.named_buffers():
+                        value.copy_(buffers[name])
 
 
 @contextmanager

@@ -4,6 +4,8 @@ A `model` is "<network>:<weights>", for example "vgg16:bundled" or "zfnet_b:imag
 the name of a bundled sample ("cat") or the sha256 hex digest that `put_image` returned.
 """
 
+import re
+import secrets
 from dataclasses import dataclass
 from typing import Literal
 
@@ -55,7 +57,42 @@ class PictureRequest:
     size: int = 448
 
 
-Request = ClassifyRequest | AttributionRequest | ActivationsRequest | PictureRequest
+@dataclass(frozen=True)
+class GradientFlowRequest:
+    """How do signal and gradient pass a network that has not been trained yet?
+
+    `initialization` is a name of `vgg_viz.initialization.INITIALIZATIONS`; "staged" copies layers
+    from the trained A `source` and takes its width, input size and classes. `input` is "noise",
+    "samples", or the id of a photo. `learning_rate` only scales the expected updates.
+    """
+
+    network: str
+    initialization: str
+    input: str = "noise"
+    width: float = 1.0
+    input_size: int = 224
+    classes: int = 1000
+    source: str = "vgg11:bundled"
+    learning_rate: float = 0.01
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class RecordingRequest:
+    """The recording of a training; with `after`, only what came later than that step."""
+
+    run: str
+    after: int = -1
+
+
+Request = (
+    ClassifyRequest
+    | AttributionRequest
+    | ActivationsRequest
+    | PictureRequest
+    | GradientFlowRequest
+    | RecordingRequest
+)
 
 
 @dataclass(frozen=True)
@@ -65,4 +102,42 @@ class FetchWeightsJob:
     model: str
 
 
-Job = FetchWeightsJob
+@dataclass(frozen=True)
+class TrainingJob:
+    """A training on the server, recorded under `run`.
+
+    `data` is "shapes" (generated, 64 px), "digits" (scikit-learn's) or "folder:<name>" of a folder
+    the server offers. `initialization` as in GradientFlowRequest, without "staged".
+    """
+
+    run: str  # name of its recording, from `new_run`
+    title: str
+    network: str = "vgg11"
+    width: float = 0.25
+    batch_norm: bool = False  # the same network with batch normalisation
+    initialization: str = "he_fan_in"
+    data: str = "shapes"
+    optimizer: Literal["sgd", "adam"] = "sgd"
+    learning_rate: float = 0.01
+    batch: int = 32
+    steps: int = 400
+    minutes: float = 15.0
+    every: int = 10  # steps between two measurements of the gradient flow
+    seed: int = 0
+
+
+Job = FetchWeightsJob | TrainingJob
+
+
+@dataclass(frozen=True)
+class Steering:
+    """What a person changes about a running training; None leaves it as it is."""
+
+    paused: bool | None = None
+    learning_rate: float | None = None
+
+
+def new_run(title: str) -> str:
+    """Return a fresh name for a recording: letters of its title and a random ending."""
+    slug = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")[:40]
+    return f"{slug or 'run'}-{secrets.token_hex(4)}"

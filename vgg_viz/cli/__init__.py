@@ -13,6 +13,7 @@ import typer
 from vgg_viz import __version__
 from vgg_viz.cli.networks import describe
 from vgg_viz.cli.photos import cam, classify
+from vgg_viz.cli.runs import commands as runs_commands
 from vgg_viz.cli.server import dashboard
 from vgg_viz.cli.weights import commands as weights_commands
 from vgg_viz.errors import InputError, VggVizError
@@ -28,6 +29,7 @@ app = typer.Typer(
 for command in (dashboard, classify, cam, describe):
     app.command()(command)
 app.add_typer(weights_commands, name="weights")
+app.add_typer(runs_commands, name="runs")
 
 
 def _print_version(wanted: bool) -> None:

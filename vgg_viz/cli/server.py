@@ -36,6 +36,10 @@ def dashboard(
         list[Path] | None,
         typer.Option(help="A checkpoint of your own to offer as well; may be repeated."),
     ] = None,
+    photos: Annotated[
+        list[Path] | None,
+        typer.Option(help="A folder of <class>/<image> to train on; may be repeated."),
+    ] = None,
 ) -> None:
     """Serve the dashboard until Ctrl-C.
 
@@ -44,7 +48,7 @@ def dashboard(
     app = ROOT / "dashboard" / "asgi_app.py"
     if not app.is_file():
         raise VggVizError(f"The dashboard is missing ({app}); install vgg-viz again.")
-    environment = os.environ | _offered(weights or [])
+    environment = os.environ | _offered(weights or []) | _photo_folders(photos or [])
     _check_address(host, port)
     with _sigterm_ends(), _running(app, host, port, environment) as (server, log):
         _wait_until_ready(server, log, host, port)
@@ -64,6 +68,15 @@ def _offered(weights: list[Path]) -> dict[str, str]:
             raise InputError(f"There is no file {path}; give the path of a checkpoint.")
     joined = os.pathsep.join(str(path.resolve()) for path in weights)
     return {"VGG_VIZ_WEIGHTS": joined} if joined else {}
+
+
+def _photo_folders(folders: list[Path]) -> dict[str, str]:
+    """Folders of photos for the server's process, as $VGG_VIZ_PHOTOS: absolute, like a PATH."""
+    for folder in folders:
+        if not folder.is_dir():
+            raise InputError(f"There is no folder {folder}; give one that holds <class>/<image>.")
+    joined = os.pathsep.join(str(folder.resolve()) for folder in folders)
+    return {"VGG_VIZ_PHOTOS": joined} if joined else {}
 
 
 def _check_address(host: str, port: int) -> None:

@@ -6,20 +6,26 @@ from vgg_viz.requests import (
     ActivationsRequest,
     AttributionRequest,
     ClassifyRequest,
+    GradientFlowRequest,
     Job,
     PictureRequest,
+    RecordingRequest,
     Request,
+    Steering,
 )
 from vgg_viz.results import (
     Activations,
     Attribution,
     Classification,
+    GradientFlow,
     Health,
     ImageInfo,
     JobEvent,
     ModelInfo,
     Picture,
+    Recording,
     Result,
+    RunInfo,
     ServiceDescription,
 )
 
@@ -42,6 +48,10 @@ class ModelService(Protocol):
     def run(self, request: ActivationsRequest) -> Activations: ...
     @overload
     def run(self, request: PictureRequest) -> Picture: ...
+    @overload
+    def run(self, request: GradientFlowRequest) -> GradientFlow: ...
+    @overload
+    def run(self, request: RecordingRequest) -> Recording: ...
     def run(self, request: Request) -> Result:
         """Answer a request; waits for the device's worker when the answer is not cached."""
         ...
@@ -56,6 +66,26 @@ class ModelService(Protocol):
 
     def cancel(self, job: str) -> None:
         """Ask a job to stop; it ends with a "cancelled" event. No effect on an ended job."""
+        ...
+
+    def steer(self, job: str, steering: Steering) -> None:
+        """Pause, continue or change the learning rate of a running training.
+
+        JobError for an unknown id, InputError for a learning rate that is no positive number. To
+        stop a training, `cancel` it: what was recorded is kept.
+        """
+        ...
+
+    def runs(self) -> tuple[RunInfo, ...]:
+        """Every recording: the bundled ones in their order, then one's own, newest first."""
+        ...
+
+    def rename_run(self, run: str, title: str) -> None:
+        """Give a recording of one's own another title. InputError for a bundled one."""
+        ...
+
+    def delete_run(self, run: str) -> None:
+        """Delete a recording of one's own. InputError for a bundled one or one still running."""
         ...
 
     def health(self) -> Health:

@@ -23,10 +23,25 @@ from vgg_viz.capture import Inspection, inspect
 from vgg_viz.errors import InputError, OutOfMemoryError, UnknownNameError, VggVizError
 from vgg_viz.images import Photo
 from vgg_viz.models.registry import parse_model_name
+from vgg_viz.models.schemes import STAGED
 from vgg_viz.models.weights import LoadedModel, load_model
 from vgg_viz.preprocessing import prepare
-from vgg_viz.requests import ActivationsRequest, AttributionRequest, ClassifyRequest, Precision
-from vgg_viz.results import Activations, Attribution, Classification, Float32, Provenance
+from vgg_viz.requests import (
+    ActivationsRequest,
+    AttributionRequest,
+    ClassifyRequest,
+    GradientFlowRequest,
+    Precision,
+)
+from vgg_viz.results import (
+    Activations,
+    Attribution,
+    Classification,
+    Float32,
+    GradientFlow,
+    Provenance,
+)
+from vgg_viz.service import first_weights
 from vgg_viz.service.allocator import return_freed_memory
 from vgg_viz.service.caches import ByteBoundedCache
 
@@ -93,6 +108,27 @@ class Executor:
                 return self._within_memory(partial(self._attribute, request, photo))
             case ActivationsRequest():
                 return self._within_memory(partial(self._activations, request, photo))
+
+    def gradient_flow(
+        self, request: GradientFlowRequest, photos: tuple[Photo, ...]
+    ) -> GradientFlow:
+        """Measure a network with first weights; it is built for this and then forgotten."""
+        first_weights.check(request)
+        source = None
+        if request.initialization == STAGED:
+            source = load_model(
+                parse_model_name(request.source),
+                allow_paths=self._allow_paths,
+                uploads=self._uploads,
+            )
+
+        def compute(*, small: bool) -> GradientFlow:  # noqa: ARG001 - there is nothing smaller
+            return first_weights.gradient_flow(request, photos, source, self.device)
+
+        try:
+            return self._within_memory(compute)
+        finally:
+            _release(self.device)
 
     @property
     def model_names(self) -> tuple[str, ...]:

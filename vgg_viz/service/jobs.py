@@ -18,15 +18,19 @@ KEPT_EVENTS = 200  # of one job; a progress bar needs the newest only
 
 
 class JobHandle:
-    """What a running job sees of itself: report progress, notice a cancel."""
+    """What a running job sees of itself: report progress, notice a cancel.
 
-    def __init__(self, job: Job) -> None:
+    `place` is what a person reads while it waits: "2 trainings are before yours."
+    """
+
+    def __init__(self, job: Job, place: str = "Waiting for its turn.") -> None:
         self.job = job
         self._events: list[JobEvent] = []
         self._lock = Lock()
         self._cancel = Event()
+        self._on_cancel: Callable[[], None] | None = None
         self._count = 0
-        self.report("queued", None, "Waiting for its turn.")
+        self.report("queued", None, place)
 
     def report(self, state: JobState, progress: float | None, message: str) -> None:
         """Add an event. Nothing is added after a final one."""
@@ -40,6 +44,20 @@ class JobHandle:
         self._events.append(JobEvent(self._count, state, progress, message))
         del self._events[:-KEPT_EVENTS]
 
+    def tell_place(self, place: str) -> None:
+        """Say where the job stands, if it still waits and that is news."""
+        with self._lock:
+            last = self._events[-1]
+            if last.state == "queued" and last.message != place:
+                self._add("queued", None, place)
+
+    def on_cancel(self, react: Callable[[], None]) -> None:
+        """Call `react` when somebody asks the job to stop; at once if somebody has."""
+        with self._lock:
+            self._on_cancel = react
+        if self.cancelled():
+            react()
+
     def cancelled(self) -> bool:
         """Whether somebody asked the job to stop."""
         return self._cancel.is_set()
@@ -50,6 +68,9 @@ class JobHandle:
         with self._lock:
             if self._events[-1].state == "queued":
                 self._add("cancelled", None, "Cancelled before it began.")
+            react = self._on_cancel
+        if react is not None:  # without the lock: it may report
+            react()
 
     def events(self, after: int = 0) -> tuple[JobEvent, ...]:
         """Events numbered above `after`."""
@@ -64,10 +85,16 @@ class JobHandle:
 
 
 class JobRegistry:
-    """Runs jobs on `workers` threads; keeps their events for whoever comes back to look."""
+    """Runs jobs on `workers` threads; keeps their events for whoever comes back to look.
 
-    def __init__(self, run: Callable[[JobHandle], str], *, workers: int = 2) -> None:
+    `noun` is what the people who wait read: "1 training is before yours."
+    """
+
+    def __init__(
+        self, run: Callable[[JobHandle], str], *, workers: int = 2, noun: str = "job"
+    ) -> None:
         self._run = run
+        self._noun = noun
         self._handles: dict[str, JobHandle] = {}
         self._lock = Lock()
         self._closed = False
@@ -84,35 +111,71 @@ class JobRegistry:
             for name, handle in self._handles.items():
                 if handle.job == job and not handle.ended and not handle.cancelled():
                     return name
-            if sum(not handle.ended for handle in self._handles.values()) >= MAX_WAITING:
-                raise JobError(f"{MAX_WAITING} jobs are waiting already; try again when one ends.")
+            if self._unended() >= MAX_WAITING:
+                raise JobError(
+                    f"{MAX_WAITING} {self._noun}s are waiting already; try again when one ends."
+                )
             name = secrets.token_urlsafe(12)  # not guessable: an id is the right to cancel
-            self._handles[name] = JobHandle(job)
+            self._handles[name] = JobHandle(job, self._place(self._unended()))
             self._forget_oldest()
             self._pool.submit(self._work, self._handles[name])
             return name
 
     def events(self, job: str, after: int = 0) -> tuple[JobEvent, ...]:
         """Events of a job numbered above `after`; JobError when it is not known."""
-        return self._handle(job).events(after)
+        return self.handle(job).events(after)
 
     def cancel(self, job: str) -> None:
         """Ask a job to stop; JobError when it is not known."""
-        self._handle(job).cancel()
+        self.handle(job).cancel()
+        self._tell_places()
+
+    def knows(self, job: str) -> bool:
+        """Whether `job` is one of these."""
+        with self._lock:
+            return job in self._handles
+
+    def active(self) -> tuple[Job, ...]:
+        """Jobs that have not ended, in their order."""
+        with self._lock:
+            return tuple(handle.job for handle in self._handles.values() if not handle.ended)
 
     def close(self) -> None:
         """Cancel everything and wait for the threads."""
         with self._lock:
             self._closed = True
-            for handle in self._handles.values():
-                handle.cancel()
+            handles = tuple(self._handles.values())
+        for handle in handles:
+            handle.cancel()
         self._pool.shutdown(wait=True, cancel_futures=True)
 
-    def _handle(self, job: str) -> JobHandle:
+    def handle(self, job: str) -> JobHandle:
+        """What a job knows of itself; JobError when it is not known."""
         with self._lock:
             if job not in self._handles:
                 raise JobError("This job is not known here (any more); start it again.")
             return self._handles[job]
+
+    def _unended(self) -> int:
+        return sum(not handle.ended for handle in self._handles.values())
+
+    def _place(self, before: int) -> str:
+        match before:
+            case 0:
+                return "Waiting for its turn."
+            case 1:
+                return f"1 {self._noun} is before yours."
+            case _:
+                return f"{before} {self._noun}s are before yours."
+
+    def _tell_places(self) -> None:
+        """Tell every job that waits how many are before it now."""
+        with self._lock:
+            before = 0
+            for handle in self._handles.values():
+                if not handle.ended:
+                    handle.tell_place(self._place(before))
+                    before += 1
 
     def _forget_oldest(self) -> None:
         ended = [name for name, handle in self._handles.items() if handle.ended]
@@ -121,8 +184,11 @@ class JobRegistry:
 
     def _work(self, handle: JobHandle) -> None:
         handle.report("running", 0.0, "Started.")
-        if handle.ended:  # cancelled while it waited
-            return
+        if not handle.ended:  # else it was cancelled while it waited
+            self._finish(handle)
+            self._tell_places()
+
+    def _finish(self, handle: JobHandle) -> None:
         try:
             message = self._run(handle)
         except VggVizError as error:

@@ -6,34 +6,45 @@ a web server answers its health check first.
 
 import hashlib
 import logging
+import os
 import tempfile
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping, Sequence
 from concurrent.futures import CancelledError
-from dataclasses import replace
+from dataclasses import is_dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+import numpy as np
+
 from vgg_viz import __version__
 from vgg_viz.errors import InputError, UnknownNameError, VggVizError
-from vgg_viz.images import encode_jpeg, thumbnail
+from vgg_viz.images import Photo, encode_jpeg, thumbnail
+from vgg_viz.models.configs import NETWORKS
 from vgg_viz.models.registry import assets_folder
+from vgg_viz.models.schemes import SCHEMES
 from vgg_viz.preprocessing import cropped
 from vgg_viz.requests import (
     ActivationsRequest,
     AttributionRequest,
-    ClassifyRequest,
+    GradientFlowRequest,
     Job,
     PictureRequest,
+    RecordingRequest,
     Request,
+    Steering,
+    TrainingJob,
 )
 from vgg_viz.results import (
     Health,
     ImageInfo,
     JobEvent,
     ModelInfo,
+    NetworkInfo,
     Picture,
+    Recording,
     Result,
+    RunInfo,
     ServiceDescription,
 )
 from vgg_viz.service.allocator import keep_freed_memory
@@ -42,7 +53,10 @@ from vgg_viz.service.catalogue import Catalogue
 from vgg_viz.service.fetching import fetch_weights
 from vgg_viz.service.jobs import JobRegistry
 from vgg_viz.service.photos import PhotoStore
+from vgg_viz.service.runs import RunStore, runs_folder
+from vgg_viz.service.training import Trainings
 from vgg_viz.service.worker import DeviceWorker
+from vgg_viz.training.datasets import dataset_infos, listed_folders, offered_folders
 
 if TYPE_CHECKING:
     from vgg_viz.service.execution import Executor
@@ -52,6 +66,8 @@ logger = logging.getLogger(__name__)
 PICTURE_SIDES = range(16, 2049)
 RESULT_BYTES = 128 * 2**20
 PHOTO_BYTES = 512 * 2**20  # about 40 photos of 2048 x 2048 px
+PHOTOS = "VGG_VIZ_PHOTOS"  # environment: folders of photos to train on, as PATH lists folders
+FLOW_SAMPLES = 4  # photos that stand for "samples" in a gradient flow
 METHODS = ("grad_cam",)  # without importing torch; a test compares it with the registry
 
 
@@ -60,6 +76,9 @@ class LocalService:
 
     `device` is "auto", "cuda", "mps" or "cpu"; `allow_paths` lets requests name checkpoint files
     on this machine ("vgg16:/path"), which is for the command line and never for a web page.
+    `runs` is the folder of one's own recordings, $VGG_VIZ_RUNS or the user's data folder by
+    default; `photos` are folders of <class>/<image> to train on, $VGG_VIZ_PHOTOS by default:
+    requests name them by what `describe` calls them, never by a path.
     """
 
     def __init__(
@@ -69,6 +88,8 @@ class LocalService:
         allow_paths: bool = False,
         uploads: Path | None = None,
         limits: "Any | None" = None,
+        runs: Path | None = None,
+        photos: Sequence[Path] | None = None,
     ) -> None:
         keep_freed_memory()  # before the worker: a thread keeps the arena it begins with
         self._wanted = device
@@ -82,6 +103,10 @@ class LocalService:
         self._executor: Executor | None = None
         self._worker = DeviceWorker(self._prepare)
         self._jobs = JobRegistry(fetch_weights)
+        self._runs = RunStore(runs or runs_folder())
+        offered = listed_folders(os.environ.get(PHOTOS, "")) if photos is None else photos
+        self._folders = offered_folders(offered)
+        self._trainings = Trainings(self._runs, self._folders, device)
 
     def start(self) -> None:
         """Load torch and choose the device, in the background."""
@@ -93,8 +118,9 @@ class LocalService:
         return self._worker.ready.wait(timeout)
 
     def close(self) -> None:
-        """End the worker and all jobs; forget uploads."""
+        """End the worker, all jobs and their processes; forget uploads."""
         self._jobs.close()
+        self._trainings.close()
         self._worker.close()
         self._scratch.cleanup()
 
@@ -122,33 +148,58 @@ class LocalService:
             device=self._device_name,
             fingerprint=hashlib.sha256(known.encode()).hexdigest()[:16],
             version=__version__,
+            networks=tuple(NetworkInfo(entry.name, entry.title) for entry in NETWORKS.values()),
+            initializations=tuple(SCHEMES.values()),
+            datasets=dataset_infos(self._folders),
         )
 
     def run(self, request: Request) -> Any:
         """Answer a request, from the cache when it was asked before."""
         if isinstance(request, PictureRequest):
             return self._cached(request, lambda: self._picture(request))
-        request = self._resolved(request)
-        photo = self._photos.get(request.image)
-        found = self._results.get(request)
+        if isinstance(request, RecordingRequest):
+            return self._recording(request)
+        if isinstance(request, GradientFlowRequest):
+            return self._gradient_flow(request)
+        question = self._resolved(request)
+        photo = self._photos.get(question.image)
+        found = self._results.get(question)
         if found is not None:
             return found
         # Asked again on the worker: somebody may have wanted the same while this one waited.
         return self._on_device(
-            lambda executor: self._cached(request, lambda: executor.answer(request, photo))
+            lambda executor: self._cached(question, lambda: executor.answer(question, photo))
         )
 
     def submit(self, job: Job) -> str:
-        """Start a job."""
+        """Start a job. Fetching weights never waits for a training."""
+        if isinstance(job, TrainingJob):
+            return self._trainings.submit(job)
         return self._jobs.submit(job)
 
     def events(self, job: str, after: int = 0) -> tuple[JobEvent, ...]:
         """Events of a job."""
-        return self._jobs.events(job, after)
+        return self._queue_of(job).events(job, after)
 
     def cancel(self, job: str) -> None:
         """Cancel a job."""
-        self._jobs.cancel(job)
+        self._queue_of(job).cancel(job)
+
+    def steer(self, job: str, steering: Steering) -> None:
+        """Pause, continue or change a running training."""
+        self._trainings.steer(job, steering)
+
+    def runs(self) -> tuple[RunInfo, ...]:
+        """Every recording."""
+        return self._runs.infos()
+
+    def rename_run(self, run: str, title: str) -> None:
+        """Give a recording another title."""
+        self._runs.rename(run, title)
+
+    def delete_run(self, run: str) -> None:
+        """Delete a recording."""
+        self._runs.delete(run)
 
     def health(self) -> Health:
         """Never waits."""
@@ -175,6 +226,9 @@ class LocalService:
     @property
     def _device_name(self) -> str:
         return str(self._executor.device) if self._executor else self._wanted
+
+    def _queue_of(self, job: str) -> JobRegistry | Trainings:
+        return self._trainings if self._trainings.knows(job) else self._jobs
 
     def _prepare(self) -> "Executor":
         from vgg_viz.service.execution import Executor
@@ -206,6 +260,36 @@ class LocalService:
         except CancelledError as error:
             raise VggVizError("The service was shut down meanwhile; try again.") from error
 
+    def _recording(self, request: RecordingRequest) -> Recording:
+        """Read on the caller's thread: a page that watches must not wait for the device."""
+        stamp = self._runs.stamp(request.run)
+        if stamp is None:
+            return self._runs.recording(request.run, request.after)
+        key = (request, stamp)
+        found: Recording = self._cached(
+            key, lambda: self._runs.recording(request.run, request.after)
+        )
+        return found
+
+    def _gradient_flow(self, request: GradientFlowRequest) -> Any:
+        photos = self._flow_photos(request.input)
+        found = self._results.get(request)
+        if found is not None:
+            return found
+        return self._on_device(
+            lambda executor: self._cached(request, lambda: executor.gradient_flow(request, photos))
+        )
+
+    def _flow_photos(self, name: str) -> tuple[Photo, ...]:
+        match name:
+            case "noise":
+                return ()
+            case "samples":
+                samples = self._photos.samples()[:FLOW_SAMPLES]
+                return tuple(self._photos.get(sample.name) for sample in samples)
+            case _:
+                return (self._photos.get(name),)
+
     def _picture(self, request: PictureRequest) -> Picture:
         if request.size not in PICTURE_SIDES:
             raise InputError(
@@ -223,9 +307,7 @@ class LocalService:
 
 def check_request(request: Request, info: ModelInfo) -> None:
     """Raise UnknownNameError or InputError when `request` asks for what `info` does not have."""
-    if isinstance(request, PictureRequest):
-        return
-    if isinstance(request, ClassifyRequest):
+    if not isinstance(request, AttributionRequest | ActivationsRequest):
         return
     if request.layer is not None and request.layer not in {layer.name for layer in info.layers}:
         choices = (layer.name for layer in info.convs)
@@ -242,4 +324,15 @@ def check_request(request: Request, info: ModelInfo) -> None:
 
 
 def _result_bytes(result: Result) -> int:
-    return sum(getattr(value, "nbytes", 0) for value in vars(result).values()) + 2048
+    return _bytes_in(result) + 2048
+
+
+def _bytes_in(value: Any) -> int:
+    """Bytes of all arrays in a result, in its mappings and in the parts it is made of."""
+    if isinstance(value, np.ndarray):
+        return value.nbytes
+    if isinstance(value, Mapping):
+        return sum(map(_bytes_in, value.values()))
+    if isinstance(value, tuple):
+        return sum(map(_bytes_in, value))
+    return sum(map(_bytes_in, vars(value).values())) if is_dataclass(value) else 0
