@@ -79,12 +79,9 @@ def photo(offered: ServiceDescription) -> str:
 
 
 def _tell(notes: Sequence[str]) -> None:
-    """Show notes on a link. The page has drawn its notes by now: once more, with these."""
-    before = len(st.session_state.get("notes", ()))
+    """Show notes on a link; the page draws them last."""
     for note in notes:
         service.tell(note)
-    if len(st.session_state.get("notes", ())) > before:
-        st.rerun()
 
 
 def _follow_photo(offered: ServiceDescription) -> None:
