@@ -460,7 +460,9 @@ def test_minutes_end_a_training_and_paused_ones_count(tmp_path, control):
     ending, message = live.train(asked, control[0], Said())
     assert ending == "out of time"
     assert message.startswith("Stopped after 0.0001 minutes at step 1 of 5000")
-    assert RunStore(tmp_path, tmp_path / "none").recording(asked.job.run).info.state == "stopped"
+    info = RunStore(tmp_path, tmp_path / "none").recording(asked.job.run).info
+    assert info.state == "stopped"
+    assert info.findings[-1].message == "stopped after 0.0001 minutes"
 
     asked = order(tmp_path, steps=5000, minutes=0.05)
     control[0]._take({"paused": True})
@@ -514,6 +516,7 @@ def test_a_server_that_goes_ends_the_training_in_the_middle_of_a_pause(control, 
     monkeypatch.setattr(live, "ORPHAN_SECONDS", 0.0)
     ended = threading.Event()
     monkeypatch.setattr(os, "_exit", lambda _: ended.set())
+    monkeypatch.setattr(control, "_leave", live._leave_soon)
     server.write(json.dumps({"paused": True}) + "\n")
     control.start()
     until(lambda: control.paused, "the pause")

@@ -12,6 +12,7 @@ import os
 import sys
 import threading
 import time
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -57,8 +58,9 @@ class Order:
 class Control:
     """What the server asks for while the training runs. Its own thread reads stdin."""
 
-    def __init__(self, source: int) -> None:
+    def __init__(self, source: int, leave: Callable[[], None] = lambda: None) -> None:
         self._source = source
+        self._leave = leave  # when the server has gone
         self._changed = threading.Condition()
         self._paused = False
         self._stop = False
@@ -107,8 +109,7 @@ class Control:
         while line := self.first_line():
             self._take(json.loads(line))
         self._take({"stop": True})
-        time.sleep(ORPHAN_SECONDS)
-        os._exit(1)
+        self._leave()
 
     def _take(self, command: dict[str, Any]) -> None:
         with self._changed:
@@ -168,6 +169,8 @@ def train(order: Order, control: Control, report: Report) -> tuple[Ending, str]:
             if (rate := control.new_learning_rate()) is not None:
                 training.learning_rate = rate
             out_of_time = time.monotonic() >= deadline
+            if out_of_time:
+                training.last_note = f"stopped after {job.minutes:g} minutes"
             if out_of_time or control.stopped:
                 break
     ending, message = _ending(job, training, last, out_of_time=out_of_time)
@@ -255,10 +258,16 @@ def _own_stdout() -> IO[str]:
     return os.fdopen(pipe, "w", encoding="utf-8")
 
 
+def _leave_soon() -> None:
+    """End this process, also if the training does not notice that it has been stopped."""
+    time.sleep(ORPHAN_SECONDS)
+    os._exit(1)
+
+
 def main() -> None:
     """Read an order, carry it out, say how it ended."""
     report = Report(_own_stdout())
-    control = Control(0)
+    control = Control(0, _leave_soon)
     if not (line := control.first_line()):
         return
     control.start()

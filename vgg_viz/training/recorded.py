@@ -100,6 +100,7 @@ class RecordedTraining:
         self.learning_rate = experiment.learning_rate
         self.device = torch.device(device)
         self.finding: Finding | None = None
+        self.last_note = ""  # written when the recording ends, for example why it was stopped
         self._training, self._validation = training, _subset(validation, VALIDATION_PHOTOS)
         self._sample = sample
         self._generator = torch.Generator().manual_seed(experiment.seed)
@@ -149,7 +150,11 @@ class RecordedTraining:
                         event = self._step(recorder, optimizer, next(batches), started)
                         dropout = torch.get_rng_state()
                     if self.finding is None:
-                        yield event
+                        try:
+                            yield event
+                        finally:
+                            if self.last_note:
+                                recorder.note(self.last_note)
                         continue
                     state = "diverged"
                     recorder.close(state)
