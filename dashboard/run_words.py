@@ -26,7 +26,7 @@ LABELS = {
 # Not settings of the training, but notes for this page.
 HIDDEN = {
     *("sample", "cam_layer", "cam_target", "cam_target_name"),
-    *("chance_loss", "commonest_share"),
+    *("chance_loss", "commonest_share", "place"),
 }
 PLATEAU = 0.97  # of the loss of guessing: what counts as not having learnt anything
 LAST = 20  # training losses whose mean stands for "final" where no validation was recorded
