@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from dashboard.links import LinkReader
 from vgg_viz.requests import GradientFlowRequest
 from vgg_viz.results import QUANTITIES, ServiceDescription
 
@@ -193,14 +194,8 @@ def parse(
     return reader.selection(), tuple(reader.notes)
 
 
-class _Reader:
+class _Reader(LinkReader):
     """One address being read."""
-
-    def __init__(
-        self, params: Mapping[str, str], offered: ServiceDescription, keeps: Callable[[str], bool]
-    ) -> None:
-        self.params, self.offered, self.keeps = params, offered, keeps
-        self.notes: list[str] = []
 
     def selection(self) -> FlowSelection:
         """Every part on its own: one bad part spoils no other."""
@@ -214,19 +209,6 @@ class _Reader:
             self.layer(),
             self.choice("reference", ("on", "off"), "on") == "on",
         )
-
-    def note(self, what: str, value: str, instead: str) -> None:
-        # In backquotes and short: the value comes from a link that somebody else may have made.
-        shown = " ".join(value.replace("`", "'").split())
-        shown = shown if len(shown) <= 60 else f"{shown[:57]}..."
-        self.notes.append(f"The link asks for {what} `{shown or ' '}`, {instead}")
-
-    def choice(self, name: str, choices: tuple[str, ...], default: str) -> str:
-        value = self.params.get(name)
-        if value is None or value in choices:
-            return value or default
-        self.note(name, value, f"which does not exist; showing {default}.")
-        return default
 
     def settings(self) -> tuple[Setting, ...]:
         value = self.params.get("settings")

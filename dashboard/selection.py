@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import Literal, get_args
 
+from dashboard.links import LinkReader
 from vgg_viz.architecture import pair_by_depth, pair_by_receptive_field
 from vgg_viz.requests import Precision
 from vgg_viz.results import LayerInfo, ModelInfo, ServiceDescription
@@ -225,15 +226,14 @@ def parse(
     return reader.selection(), tuple(reader.notes)
 
 
-class _Reader:
+class _Reader(LinkReader):
     """One address being read."""
 
     def __init__(
         self, params: Mapping[str, str], offered: ServiceDescription, keeps: Callable[[str], bool]
     ) -> None:
-        self.params, self.offered, self.keeps = params, offered, keeps
+        super().__init__(params, offered, keeps)
         self.first = default_selection(offered)
-        self.notes: list[str] = []
 
     def selection(self) -> Selection:
         """Read in the order of dependence: networks, then what they know."""
@@ -256,19 +256,6 @@ class _Reader:
         for where in WHERE:
             chosen = chosen.with_side(where, channel=self.channel(where, chosen.side(where)))
         return chosen
-
-    def note(self, what: str, value: str, instead: str) -> None:
-        # In backquotes and short: the value comes from a link that somebody else may have made.
-        shown = " ".join(value.replace("`", "'").split())
-        shown = shown if len(shown) <= 60 else f"{shown[:57]}..."
-        self.notes.append(f"The link asks for {what} `{shown or ' '}`, {instead}")
-
-    def choice(self, name: str, choices: tuple[str, ...], default: str) -> str:  # type: ignore[misc]
-        value = self.params.get(name)
-        if value is None or value in choices:
-            return value or default
-        self.note(name, value, f"which does not exist; showing {default}.")
-        return default
 
     def image(self) -> str:
         value = self.params.get("image")

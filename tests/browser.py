@@ -100,7 +100,8 @@ class Visitor:
 
     def on_console(self, message):
         # Opened below the root, Streamlit's page looks for its server there first.
-        probing = "/about/_stcore/" in message.location["url"]
+        below = message.location["url"].removeprefix(self.address)
+        probing = below.startswith(("/about/_stcore/", "/gradient_flow/_stcore/"))
         if message.type in ("error", "warning") and not probing:
             self.complaints.append(message.text)
 

@@ -20,26 +20,11 @@ from browser import (
     SCREEN,
     Visitor,
     healthy,
-    launched,
-    running_dashboard,
     wait_until,
 )
 from fake_service import sample_photo
 
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    log = tmp_path_factory.mktemp("server") / "log"
-    with running_dashboard(log, {"VGG_VIZ_SERVICE": "fake_service:make_service"}) as address:
-        yield address
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    with launched() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")

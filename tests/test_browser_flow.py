@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from browser import PHONE, SCREEN, Visitor, launched, running_dashboard
+from browser import PHONE, SCREEN, Visitor
 
 pytestmark = pytest.mark.browser
 
@@ -19,11 +19,6 @@ WIDTHS = "[...document.querySelectorAll('.js-plotly-plot')].map(p => p.getBoundi
 
 class FlowVisitor(Visitor):
     """A visitor who waits for charts."""
-
-    def on_console(self, message):
-        # Opened below the root, Streamlit's page looks for its server there first.
-        if f"/{PAGE}/_stcore/" not in message.location["url"]:
-            super().on_console(message)
 
     def painted(self):
         self.idle()
@@ -36,19 +31,6 @@ class FlowVisitor(Visitor):
 
     def markers(self, number):
         return self.chart(number).locator(".scatterlayer .point")
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    log = tmp_path_factory.mktemp("server") / "log"
-    with running_dashboard(log, {"VGG_VIZ_SERVICE": "fake_service:make_service"}) as address:
-        yield address
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    with launched() as browser:
-        yield browser
 
 
 @pytest.fixture

@@ -7,32 +7,14 @@ import pytest
 from PIL import Image
 from playwright.sync_api import expect
 
-from browser import PHONE, SCREEN, Visitor, launched, running_dashboard, wait_until
+from browser import PHONE, SCREEN, Visitor, wait_until
 
 pytestmark = pytest.mark.browser
 PAINT_BUDGET = 100  # ms; software rendering on a shared core needs 5 to 20
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    log = tmp_path_factory.mktemp("server") / "log"
-    with running_dashboard(log, {"VGG_VIZ_SERVICE": "fake_service:make_service"}) as address:
-        yield address
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    with launched() as browser:
-        yield browser
-
-
 class Viewer(Visitor):
     """A visitor of the page Gradient flow."""
-
-    def on_console(self, message):
-        # Opened below the root, Streamlit's page looks for its server there first.
-        if "/gradient_flow/_stcore/" not in message.location["url"]:
-            super().on_console(message)
 
     def painted(self):
         self.idle()

@@ -18,8 +18,7 @@ def with_theory(rows: Sequence[LayerFlow], network: nn.Module) -> tuple[LayerFlo
     over k = l+1..L with m = fan_out. Var[w] is the weights' mean square. Pooling, padding and the
     ends of the net are not in the theory. NaN for nets with batch norm or LRN.
     """
-    normed = (nn.modules.batchnorm._BatchNorm, nn.LocalResponseNorm)  # noqa: SLF001
-    if not rows or any(isinstance(m, normed) for m in network.modules()):
+    if not rows or _normalises(network):
         return tuple(rows)
     modules = dict(network.named_modules())
     factors = [_factors(modules[row.layer].weight.shape, row.values["weight_norm"]) for row in rows]
@@ -27,7 +26,7 @@ def with_theory(rows: Sequence[LayerFlow], network: nn.Module) -> tuple[LayerFlo
     last = rows[-1].values["gradient_std"]
     backward = np.cumprod([last, *(b for _, b in reversed(factors[1:]))])[::-1]
     return tuple(
-        _predicted(row, float(z), float(g))
+        replace(row, predicted_z_std=float(z), predicted_gradient_std=float(g))
         for row, z, g in zip(rows, forward, backward, strict=True)
     )
 
@@ -39,8 +38,10 @@ def _factors(shape: Sequence[int], weight_norm: float) -> tuple[float, float]:
     return math.sqrt(shape[1] * field / 2) * std, math.sqrt(shape[0] * field / 2) * std
 
 
-def _predicted(row: LayerFlow, z: float, gradient: float) -> LayerFlow:
-    return replace(row, predicted_z_std=z, predicted_gradient_std=gradient)
+def _normalises(network: nn.Module) -> bool:
+    """Whether there is batch norm or LRN: neither He's theory nor Euler's identity holds then."""
+    norms = (nn.modules.batchnorm._BatchNorm, nn.LocalResponseNorm)  # noqa: SLF001
+    return any(isinstance(module, norms) for module in network.modules())
 
 
 def euler_spread(rows: Sequence[LayerFlow], network: nn.Module) -> float | None:
@@ -50,8 +51,7 @@ def euler_spread(rows: Sequence[LayerFlow], network: nn.Module) -> float | None:
     the output is homogeneous of degree 1 in each layer's weights, so <W, dL/dW> is the same number
     for all of them. Batch norm, LRN and other biases break it.
     """
-    normed = (nn.modules.batchnorm._BatchNorm, nn.LocalResponseNorm)  # noqa: SLF001
-    if any(isinstance(m, normed) for m in network.modules()):
+    if _normalises(network):
         return None
     if any(n.endswith("bias") and bool(p.detach().any()) for n, p in network.named_parameters()):
         return None

@@ -64,13 +64,18 @@ def load_photos(folder: Path, *, side: int = 144, classes: tuple[str, ...] = ())
 
 
 def _square(path: Path, side: int) -> np.ndarray | None:
-    from PIL import Image
-
     try:
-        photo = Image.fromarray(decode(path.read_bytes()).pixels)
+        return middle_square(path, side)
     except ImageError as error:
         logger.warning("left out %s: %s", path, error)
         return None
+
+
+def middle_square(path: Path, side: int) -> np.ndarray:
+    """The middle of a photo as uint8 (side, side, 3) RGB; ImageError when it cannot be decoded."""
+    from PIL import Image
+
+    photo = Image.fromarray(decode(path.read_bytes()).pixels)
     if photo.size != (side, side):
         edge = min(photo.size)
         left, top = (photo.width - edge) // 2, (photo.height - edge) // 2

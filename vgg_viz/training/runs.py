@@ -15,7 +15,7 @@ from torch import Tensor
 
 from vgg_viz.errors import InputError, UnknownNameError, VggVizError
 from vgg_viz.models.registry import assets_folder
-from vgg_viz.training.data import PhotoSet, load_photos
+from vgg_viz.training.data import PhotoSet, load_photos, middle_square
 from vgg_viz.training.recorded import Experiment, RecordedTraining, Sample
 
 logger = logging.getLogger("vgg_viz.training")
@@ -78,19 +78,9 @@ def sample_of(photos: PhotoSet) -> Sample | None:
     """The bundled photo whose Grad-CAM is recorded, where the classes have its name."""
     if SAMPLE not in photos.classes:
         return None
-    from PIL import Image
-
-    from vgg_viz.images import decode
-
-    side = photos.pixels.shape[-1]
     path = next((assets_folder() / "images").glob(f"{SAMPLE}.*"))
-    photo = Image.fromarray(decode(path.read_bytes()).pixels)
-    edge = min(photo.size)
-    left, top = (photo.width - edge) // 2, (photo.height - edge) // 2
-    square = photo.crop((left, top, left + edge, top + edge))
-    square = square.resize((side, side), Image.Resampling.BILINEAR)
-    pixels = torch.frombuffer(bytearray(square.tobytes()), dtype=torch.uint8)
-    pixels = pixels.view(side, side, 3).permute(2, 0, 1)
+    square = middle_square(path, photos.pixels.shape[-1])
+    pixels = torch.from_numpy(square.copy()).permute(2, 0, 1)
     return Sample(SAMPLE, pixels, photos.classes.index(SAMPLE))
 
 
