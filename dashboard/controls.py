@@ -26,6 +26,7 @@ from dashboard.selection import (
     with_model,
     with_pairing,
 )
+from dashboard.widgets import controlled
 from vgg_viz import figures
 from vgg_viz.requests import PictureRequest
 from vgg_viz.results import ModelInfo, Picture, ServiceDescription
@@ -320,17 +321,14 @@ def _controlled(
     label: str,
     options: Sequence[str],
     *,
-    key: str,
-    value: str,
     apply: Callable[[Selection, str, ServiceDescription], Selection],
     **details: Any,
 ) -> None:
-    """Draw `widget` with `value`; when a person changes it, `apply` says what is selected then."""
-
-    def on_change() -> None:
-        picked = st.session_state[key]
-        if picked is not None:
-            session.change(lambda chosen, offered: apply(chosen, picked, offered))
-
-    st.session_state[key] = value
-    widget(label, options, key=key, on_change=on_change, **details)
+    """A widget that shows a part of the selection; `apply` says what is selected afterwards."""
+    controlled(
+        widget,
+        label,
+        options,
+        apply=lambda picked: session.change(lambda chosen, known: apply(chosen, picked, known)),
+        **details,
+    )

@@ -12,7 +12,8 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from dashboard import service
+from dashboard import service, widgets
+from dashboard.charts import look
 from dashboard.flow_settings import (
     LARGEST_RATE,
     LARGEST_SEED,
@@ -32,7 +33,6 @@ from dashboard.flow_settings import (
 )
 from vgg_viz import figures
 from vgg_viz.errors import VggVizError
-from vgg_viz.figures import Look
 from vgg_viz.requests import PictureRequest
 from vgg_viz.results import ServiceDescription
 
@@ -162,7 +162,8 @@ def _short(title: str) -> str:
 
 
 def _options(chosen: FlowSelection) -> None:
-    controlled_number(
+    controlled(
+        st.number_input,
         "Learning rate",
         key="flow_rate",
         value=chosen.learning_rate,
@@ -173,7 +174,8 @@ def _options(chosen: FlowSelection) -> None:
         format="%g",
         help="Only scales the expected update: **learning rate x |dL/dW| / |W|**.",
     )
-    controlled_number(
+    controlled(
+        st.number_input,
         "Seed",
         key="flow_seed",
         value=chosen.seed,
@@ -184,15 +186,12 @@ def _options(chosen: FlowSelection) -> None:
         help="Draws the weights and the noise. The same seed gives the same curves.",
     )
 
-    def on_reference() -> None:
-        wanted = bool(st.session_state.flow_reference)
-        change(lambda now: replace(now, reference=wanted))
-
-    st.session_state.flow_reference = chosen.reference
-    st.toggle(
+    controlled(
+        st.toggle,
         "He as reference",
         key="flow_reference",
-        on_change=on_reference,
+        value=chosen.reference,
+        apply=lambda now, wanted: replace(now, reference=bool(wanted)),
         help="A thin grey line: the deepest network shown, with He's initialisation, where it is "
         "not among the settings.",
     )
@@ -261,52 +260,19 @@ def _marker(number: int) -> None:
     st.html(f'<span style="color:{colour};font-size:1.5rem">{sign}</span>', width="content")
 
 
-def look() -> Look:
-    """The colours of the visitor's theme, as .streamlit/config.toml names them."""
-    theme = st.context.theme.type or "light"
-    names = ("textColor", "grayTextColor", "dataframeBorderColor", "backgroundColor")
-    colours = st.get_option(f"theme.{theme}.chartCategoricalColors")
-    rest = [st.get_option(f"theme.{theme}.{name}") for name in names]
-    # Started from another folder, the server has no theme of ours.
-    return Look(tuple(colours), *rest) if colours and all(rest) else figures.LIGHT
-
-
 # --- widgets that show the selection -------------------------------------------------------------
 
 
 def controlled(
     widget: Callable[..., Any],
-    label: str,
-    options: Sequence[str],
-    *,
-    key: str,
-    value: str | None,
+    *arguments: Any,
     apply: Callable[[FlowSelection, Any], FlowSelection],
     **details: Any,
 ) -> None:
-    """Draw `widget` with `value`; when a person changes it, `apply` says what is selected then."""
-    widget(label, options, key=key, on_change=_bind(key, value, apply), **details)
-
-
-def controlled_number(
-    label: str,
-    *,
-    key: str,
-    value: float,
-    apply: Callable[[FlowSelection, Any], FlowSelection],
-    **details: Any,
-) -> None:
-    """As `controlled`, a number."""
-    st.number_input(label, key=key, on_change=_bind(key, value, apply), **details)
-
-
-def _bind(
-    key: str, value: object, apply: Callable[[FlowSelection, Any], FlowSelection]
-) -> Callable[[], None]:
-    def on_change() -> None:
-        picked = st.session_state[key]
-        if picked is not None:
-            change(lambda now: apply(now, picked))
-
-    st.session_state[key] = value
-    return on_change
+    """A widget that shows a part of the selection; `apply` says what is selected afterwards."""
+    widgets.controlled(
+        widget,
+        *arguments,
+        apply=lambda picked: change(lambda now: apply(now, picked)),
+        **details,
+    )

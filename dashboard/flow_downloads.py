@@ -11,12 +11,11 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
+from dashboard.charts import picture_format
 from dashboard.flow_settings import SCALES, FlowSelection, as_params
 from vgg_viz import figures
 from vgg_viz.figures import Curve
 from vgg_viz.results import MAGNITUDES, QUANTITIES, GradientFlow
-
-CAMERA = {"png": "PNG", "svg": "SVG"}
 
 
 def downloads(
@@ -48,15 +47,7 @@ def downloads(
             disabled=not curves,
             width="stretch",
         )
-    st.caption("A chart as a picture: the camera above its right corner.")
-    st.segmented_control(
-        "The camera saves",
-        list(CAMERA),
-        key="flow_camera",
-        default="png",
-        format_func=CAMERA.__getitem__,
-        required=True,
-    )
+    picture_format()
 
 
 def numbers_csv(flows: Sequence[GradientFlow], selection: FlowSelection, version: str) -> bytes:

@@ -8,7 +8,8 @@ from typing import Any
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from dashboard.flow_controls import change, controlled, look
+from dashboard.charts import config, look
+from dashboard.flow_controls import change, controlled
 from dashboard.flow_settings import FlowSelection
 from vgg_viz import figures
 from vgg_viz.figures import Curve, Depth
@@ -84,7 +85,7 @@ def charts(
         )
         box.plotly_chart(
             figure,
-            config=_config(f"gradient-flow-{quantity}"),
+            config=config(f"gradient-flow-{quantity}"),
             alt=_alt(quantity, curves),
             **clicks,
         )
@@ -140,7 +141,7 @@ def _histogram(quantity: str, layers: Sequence[tuple[Curve, LayerFlow]]) -> None
     st.plotly_chart(
         figures.histogram_figure(layers, quantity, look()),
         key=f"flow_histogram_{quantity}",
-        config=_config(f"histogram-{quantity}"),
+        config=config(f"histogram-{quantity}"),
         alt=f"Histogram of the sizes of {title}.",
     )
     st.caption(_zeros(quantity, layers))
@@ -191,15 +192,6 @@ def _on_marker(key: str) -> None:
         layer = data[0] if isinstance(data, (list, tuple)) else data
         if layer:
             change(lambda now: replace(now, layer=str(layer)))
-
-
-def _config(name: str) -> dict[str, Any]:
-    kind = st.session_state.get("flow_camera") or "png"
-    return {
-        "displaylogo": False,
-        "modeBarButtons": [["toImage"]],
-        "toImageButtonOptions": {"format": kind, "filename": name, "scale": 3},
-    }
 
 
 def _alt(quantity: str, curves: Sequence[Curve]) -> str:

@@ -10,29 +10,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, overload
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
 from vgg_viz.errors import VggVizError
-from vgg_viz.requests import (
-    ActivationsRequest,
-    AttributionRequest,
-    ClassifyRequest,
-    GradientFlowRequest,
-    PictureRequest,
-    RecordingRequest,
-    Request,
-)
-from vgg_viz.results import (
-    Activations,
-    Attribution,
-    Classification,
-    GradientFlow,
-    Picture,
-    Recording,
-    Result,
-)
+from vgg_viz.requests import Answer, Request
 
 if TYPE_CHECKING:
     from vgg_viz.service.engine import ModelService
@@ -63,19 +46,7 @@ def get_service() -> "ModelService":
         return _made_service(os.environ.get(FACTORY, LOCAL))
 
 
-@overload
-def run(request: ClassifyRequest) -> Classification: ...
-@overload
-def run(request: AttributionRequest) -> Attribution: ...
-@overload
-def run(request: ActivationsRequest) -> Activations: ...
-@overload
-def run(request: PictureRequest) -> Picture: ...
-@overload
-def run(request: GradientFlowRequest) -> GradientFlow: ...
-@overload
-def run(request: RecordingRequest) -> Recording: ...
-def run(request: Request) -> Result:
+def run(request: Request[Answer]) -> Answer:
     """Ask the service. It keeps answers itself, so a rerun costs no pass."""
     return get_service().run(request)
 

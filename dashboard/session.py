@@ -1,4 +1,4 @@
-"""The visitor's selection between reruns, and its copy in the address bar.
+"""The visitor's selection and each page's settings between reruns; their copy in the address bar.
 
 Not `bind="query-params"`: a bound widget writes the *label* of an option into the address
 ("VGG-16 (D) ..."), while links have to hold names and digests that stay; and components, which
@@ -8,34 +8,55 @@ restored address to the next run, which reads it anew.
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import get_args
+from typing import Any, TypeVar, get_args
 from urllib.parse import urlencode
 
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from dashboard import service
+from dashboard.links import LinkReader
+from dashboard.page_settings import NoSettings, read_settings, settings_params
 from dashboard.selection import WHERE, Selection, as_params, parse
 from vgg_viz.errors import VggVizError
 from vgg_viz.requests import PictureRequest, Precision
 from vgg_viz.results import ServiceDescription
 
 Change = Callable[[Selection, ServiceDescription], Selection]
+Settings = TypeVar("Settings")
+
+
+def enter(page: str) -> None:
+    """`page` is about to run; another one than before has another address."""
+    state = st.session_state
+    state.entering = state.get("page") not in (None, page)
+    state.page = page
 
 
 def selection(offered: ServiceDescription) -> Selection:
-    """The selection of this run: the visitor's, or what a new address asks for."""
+    """The selection of this run, on a page without settings of its own."""
+    return view(offered, NoSettings)[0]
+
+
+def view(offered: ServiceDescription, kind: type[Settings]) -> tuple[Selection, Settings]:
+    """Selection and settings of this run: the visitor's, or what a new address asks for."""
     state = st.session_state
     offered = _offered_at_start(offered)
-    returning = state.pop("away", False)
-    if "selection" not in state or _went_back_or_forward():
-        _read(st.query_params.to_dict(), offered)
+    address = st.query_params.to_dict()
+    entering = bool(state.pop("entering", False))
+    kept: dict[type, Any] = state.setdefault("settings", {})
+    if "selection" not in state or _went_back_or_forward() or (entering and address):
+        _read(address, offered, kind)
+        entering = False
     elif not _still_there(state.selection, offered):
-        _read(as_params(state.selection, offered), offered)
-    if returning or as_params(state.selection, offered) != state.written:
-        _write(state.selection, offered)
-    chosen: Selection = state.selection
-    return chosen
+        _read({**as_params(state.selection, offered), **_own(kept.get(kind))}, offered, kind)
+    state.kind = kind
+    kept.setdefault(kind, kind())
+    params = {**as_params(state.selection, offered), **_own(kept[kind])}
+    if (entering and params) or params != state.written:
+        st.query_params.from_dict(params)
+        state.written = params
+    return state.selection, kept[kind]
 
 
 def change(change_selection: Change) -> None:
@@ -46,32 +67,36 @@ def change(change_selection: Change) -> None:
         state.selection = change_selection(state.selection, offered)
 
 
-def leave() -> None:
-    """Another page is shown: its address is not a selection."""
-    st.session_state.away = True
+def set_settings(**changes: Any) -> None:
+    """Change settings of the page that is shown; to be called from callbacks."""
+    state = st.session_state
+    if "kind" in state:
+        state.settings[state.kind] = replace(state.settings[state.kind], **changes)
 
 
 def link(offered: ServiceDescription) -> str:
     """The address of this view."""
-    params = urlencode(as_params(st.session_state.selection, offered))
+    state = st.session_state
+    own = _own(state.settings.get(state.kind))
+    params = urlencode({**as_params(state.selection, offered), **own})
     base = (st.context.url or "").partition("?")[0]
     return f"{base}?{params}" if params else base
 
 
-def _read(address: dict[str, str], offered: ServiceDescription) -> None:
+def _read(address: dict[str, str], offered: ServiceDescription, kind: type[Settings]) -> None:
     state = st.session_state
+    reader = LinkReader(address, offered, _kept)
     state.selection, notes = parse(address, offered, _kept)
+    state.settings[kind] = read_settings(kind, reader)
     # A bad address stays until something is chosen: writing the mended one would put a second
     # entry into the browser's history, and "back" would lead to the bad one for ever.
-    state.written = as_params(state.selection, offered)
-    for note in notes:
+    state.written = {**as_params(state.selection, offered), **_own(state.settings[kind])}
+    for note in (*notes, *reader.notes):
         service.tell(note)
 
 
-def _write(chosen: Selection, offered: ServiceDescription) -> None:
-    params = as_params(chosen, offered)
-    st.query_params.from_dict(params)
-    st.session_state.written = params
+def _own(settings: Any) -> dict[str, str]:
+    return {} if settings is None else settings_params(settings)
 
 
 def _went_back_or_forward() -> bool:

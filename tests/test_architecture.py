@@ -17,6 +17,8 @@ from tests.tiny import features
 from vgg_viz.architecture import (
     ReceptiveField,
     describe,
+    describe_model,
+    describe_network,
     layer_infos,
     pair_by_depth,
     pair_by_receptive_field,
@@ -24,6 +26,7 @@ from vgg_viz.architecture import (
 from vgg_viz.errors import InputError, UnknownNameError
 from vgg_viz.models.configs import NETWORKS, Layer, NetworkConfig, build
 from vgg_viz.models.networks import ConvNet
+from vgg_viz.results import ModelInfo
 
 EXACT = {  # parameters, those of the convolutions (and batch norms), MACs at 224 px
     "alexnet": (61_100_840, 2_469_696, 714_188_480),
@@ -77,6 +80,20 @@ def test_totals_equal_what_torchvision_publishes(network):
     a = describe(build(network))
     assert a.parameters == meta["num_params"]
     assert round(a.macs / 1e9, 3) == meta["_ops"]
+
+
+@pytest.mark.parametrize(("network", "width"), [("zfnet_b", 1.0), ("vgg16_bn", 0.25)])
+def test_a_model_with_weights_is_described_as_the_network_it_is(network, width):
+    config = build(network, width=width, classes=19, input_size=128)
+    made = describe(config)
+    info = ModelInfo(
+        *(f"{network}:bundled", network, made.title, "bundled", "", True, 0, 128),
+        *(made.parameters, made.macs, ("x",) * 19, layer_infos(config)),
+    )
+    assert describe_model(info).rows == made.rows
+    assert describe_model(info, 256).rows == describe(config, 256).rows
+    again = describe_network(network, width=width, classes=19, input_size=128)
+    assert again.rows == made.rows
 
 
 VGG16_ROWS = {  # in, out, side, parameters, MACs

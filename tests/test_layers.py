@@ -30,7 +30,7 @@ LAYERS = [
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 ANALYSIS = LAYERS[5]
 
-FIGURES_SEES = {"errors", "results"}
+FIGURES_SEES = {"architecture", "errors", "results"}  # tables and answers
 SEES_FIGURES = {"cli"}
 DASHBOARD_SEES = {"architecture", "errors", "figures", "requests", "results", "service"}
 
@@ -98,7 +98,7 @@ def forbidden_library(package: str, here: str, there: str) -> str | None:
             else f"the dashboard does not see vgg_viz.{there}"
         )
     if here == "figures":
-        return None if there in FIGURES_SEES else "figures see results and errors only"
+        return None if there in FIGURES_SEES else "figures see tables, results and errors only"
     if there == "figures":
         return None if here in SEES_FIGURES else "figures are for the dashboard and the cli"
     if there not in RANK:

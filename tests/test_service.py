@@ -257,7 +257,7 @@ def test_two_people_at_once_get_their_own_maps_and_no_hook_stays(fresh: LocalSer
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(person, (0, 1)))
     assert not wrong
-    network = fresh._on_device(lambda ex: ex._model(VGG, "fp32").network)
+    network = fresh._on_device(lambda ex: ex.ready(VGG, "fp32").network)
     assert all(not module._forward_hooks for module in network.modules())
 
 

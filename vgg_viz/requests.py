@@ -7,13 +7,27 @@ the name of a bundled sample ("cat") or the sha256 hex digest that `put_image` r
 import re
 import secrets
 from dataclasses import dataclass
-from typing import Literal
+from typing import Generic, Literal, TypeVar
+
+from vgg_viz.results import (
+    Activations,
+    Attribution,
+    Classification,
+    GradientFlow,
+    Picture,
+    Recording,
+)
 
 Precision = Literal["fp32", "bf16"]
+Answer = TypeVar("Answer")
+
+
+class Request(Generic[Answer]):
+    """A question; its type says what the answer is."""
 
 
 @dataclass(frozen=True)
-class ClassifyRequest:
+class ClassifyRequest(Request[Classification]):
     """Which classes does the model see?"""
 
     model: str
@@ -22,7 +36,7 @@ class ClassifyRequest:
 
 
 @dataclass(frozen=True)
-class AttributionRequest:
+class AttributionRequest(Request[Attribution]):
     """Where does the score come from? `layer` None: last convolution; `target` None: top-1."""
 
     model: str
@@ -34,7 +48,7 @@ class AttributionRequest:
 
 
 @dataclass(frozen=True)
-class ActivationsRequest:
+class ActivationsRequest(Request[Activations]):
     """The maps of a layer after its ReLU, its `count` strongest channels (highest mean) first.
 
     `channels`, when given, asks for exactly these channels instead.
@@ -49,7 +63,7 @@ class ActivationsRequest:
 
 
 @dataclass(frozen=True)
-class PictureRequest:
+class PictureRequest(Request[Picture]):
     """The photo itself; with a `model`, the square region of it that this model sees."""
 
     image: str
@@ -58,7 +72,7 @@ class PictureRequest:
 
 
 @dataclass(frozen=True)
-class GradientFlowRequest:
+class GradientFlowRequest(Request[GradientFlow]):
     """How do signal and gradient pass a network that has not been trained yet?
 
     `initialization` is a name of `vgg_viz.initialization.INITIALIZATIONS`; "staged" copies layers
@@ -78,21 +92,11 @@ class GradientFlowRequest:
 
 
 @dataclass(frozen=True)
-class RecordingRequest:
+class RecordingRequest(Request[Recording]):
     """The recording of a training; with `after`, only what came later than that step."""
 
     run: str
     after: int = -1
-
-
-Request = (
-    ClassifyRequest
-    | AttributionRequest
-    | ActivationsRequest
-    | PictureRequest
-    | GradientFlowRequest
-    | RecordingRequest
-)
 
 
 @dataclass(frozen=True)

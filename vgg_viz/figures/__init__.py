@@ -4,18 +4,15 @@ numpy, Pillow, and plotly where a chart is drawn. Nothing here computes a new nu
 packed, scaled by a limit that is printed beside the picture, and coloured.
 """
 
+from vgg_viz.figures.chart_style import LIGHT, MARKERS, Look, digits, style
 from vgg_viz.figures.feature_grid import feature_grid_frame, shared_activation_limit
 from vgg_viz.figures.flow_charts import (
-    LIGHT,
-    MARKERS,
     PER_VALUE,
     PREDICTIONS,
     QUANTITY_TITLES,
     SHARES,
     Curve,
-    Look,
     decades,
-    digits,
     flow_figure,
     non_finite,
 )
@@ -52,6 +49,7 @@ __all__ = [
     "recording_frame",
     "shared_activation_limit",
     "shared_limit",
+    "style",
     "thumbnail_frame",
     "unpack",
     "zero_share",

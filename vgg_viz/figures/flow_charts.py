@@ -4,14 +4,14 @@ plotly is imported by the functions that draw, so that pages without charts neve
 """
 
 import math
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from vgg_viz.figures.chart_style import HEIGHT, MARKERS, Look, digits, style
 from vgg_viz.figures.flow_depth import Depth
 from vgg_viz.results import GradientFlow
 
@@ -29,15 +29,6 @@ QUANTITY_TITLES = {
     "zero_share": "Share of zeros after ReLU",
     "dead_share": "Share of dead channels",
 }
-# plotly's marker and the same sign as text; the first six settings differ without any colour.
-MARKERS = (
-    ("circle", "●"),
-    ("square", "■"),
-    ("diamond", "◆"),
-    ("triangle-up", "▲"),
-    ("cross", "✚"),
-    ("star", "★"),
-)
 SHARES = ("zero_share", "dead_share")
 PREDICTIONS = {"z_std": "predicted_z_std", "gradient_std": "predicted_gradient_std"}
 PER_VALUE = ("z_std", "activation_std", "gradient_std")  # sizes of single numbers: float16 counts
@@ -45,28 +36,8 @@ PER_VALUE = ("z_std", "activation_std", "gradient_std")  # sizes of single numbe
 FLOAT16_NORMAL = 2.0**-14  # below it float16 loses digits
 FLOAT16_SMALLEST = 2.0**-24  # its smallest number
 FLOAT16_ZERO = 2.0**-25  # up to here it rounds to 0
-HEIGHT, LEGEND_ROW = 395, 22  # px
+LEGEND_ROW = 22  # px
 MARGIN = 0.4  # decades beyond the outermost value
-
-
-@dataclass(frozen=True)
-class Look:
-    """Colours of a theme, as CSS: one per setting, in the order of MARKERS."""
-
-    colours: tuple[str, ...]
-    text: str
-    muted: str
-    grid: str
-    background: str
-
-
-LIGHT = Look(
-    ("#0B6BB8", "#D9570A", "#14245C", "#848A92", "#7A1220", "#3F8F5B"),
-    "#10141B",
-    "#5A6572",
-    "#DDE2E9",
-    "#FFFFFF",
-)
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,11 +55,6 @@ class Curve:
     def colour(self, look: Look) -> str:
         """The setting's colour; a reference is grey."""
         return look.muted if self.number is None else look.colours[self.number % len(look.colours)]
-
-
-def digits(value: float) -> str:
-    """Three digits, short: 2.2e-7."""
-    return re.sub(r"e([+-])0*(\d)", lambda m: f"e{m[1].strip('+')}{m[2]}", f"{value:.3g}")
 
 
 def non_finite(flow: GradientFlow) -> str:
@@ -343,36 +309,4 @@ def _note(
         text=text,
         font={"color": look.muted, "size": 13},
         showarrow=False,
-    )
-
-
-def style(figure: "go.Figure", look: Look, title: str) -> None:
-    """Fonts a projector shows, no frame, the legend below; `title` names the vertical axis."""
-    figure.update_layout(
-        height=HEIGHT,
-        margin={"l": 4, "r": 8, "t": 28, "b": 4},
-        font={"size": 14, "color": look.text},
-        hoverlabel={"font": {"size": 15, "color": look.text}, "bgcolor": look.background},
-        legend={
-            "orientation": "h",
-            "x": 0,
-            "xanchor": "left",
-            "y": 0,
-            "yref": "container",
-            "yanchor": "bottom",
-            "font": {"size": 13, "color": look.text},
-        },
-        paper_bgcolor=look.background,  # the camera saves it: a picture is readable anywhere
-        plot_bgcolor=look.background,
-        clickmode="event+select",
-        dragmode=False,
-    )
-    axis: dict[str, Any] = {"tickfont": {"size": 13, "color": look.text}, "showline": False}
-    figure.update_xaxes(**axis, showgrid=False, zeroline=False)
-    figure.update_yaxes(
-        **axis,
-        gridcolor=look.grid,
-        zeroline=False,
-        automargin=True,
-        title={"text": title, "font": {"size": 14, "color": look.text}, "standoff": 8},
     )

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vgg_viz.figures.flow_charts import Curve, Look, digits, style
+from vgg_viz.figures.chart_style import Look, digits, style
+from vgg_viz.figures.flow_charts import Curve
 from vgg_viz.results import MAGNITUDES, LayerFlow
 
 if TYPE_CHECKING:

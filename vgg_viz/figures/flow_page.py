@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from html import escape
 
-from vgg_viz.figures.flow_charts import LIGHT, Curve, decades, flow_figure
+from vgg_viz.figures.chart_style import LIGHT
+from vgg_viz.figures.flow_charts import Curve, decades, flow_figure
 
 _PAGE = """<!doctype html>
 <html lang="en">

@@ -1,33 +1,9 @@
 """What a model service is. Pages and the command line know this protocol and nothing behind it."""
 
-from typing import Protocol, overload
+from typing import Protocol
 
-from vgg_viz.requests import (
-    ActivationsRequest,
-    AttributionRequest,
-    ClassifyRequest,
-    GradientFlowRequest,
-    Job,
-    PictureRequest,
-    RecordingRequest,
-    Request,
-    Steering,
-)
-from vgg_viz.results import (
-    Activations,
-    Attribution,
-    Classification,
-    GradientFlow,
-    Health,
-    ImageInfo,
-    JobEvent,
-    ModelInfo,
-    Picture,
-    Recording,
-    Result,
-    RunInfo,
-    ServiceDescription,
-)
+from vgg_viz.requests import Answer, Job, Request, Steering
+from vgg_viz.results import Health, ImageInfo, JobEvent, ModelInfo, RunInfo, ServiceDescription
 
 
 class ModelService(Protocol):
@@ -40,19 +16,7 @@ class ModelService(Protocol):
         """What is offered. Answers at once and loads nothing (no torch)."""
         ...
 
-    @overload
-    def run(self, request: ClassifyRequest) -> Classification: ...
-    @overload
-    def run(self, request: AttributionRequest) -> Attribution: ...
-    @overload
-    def run(self, request: ActivationsRequest) -> Activations: ...
-    @overload
-    def run(self, request: PictureRequest) -> Picture: ...
-    @overload
-    def run(self, request: GradientFlowRequest) -> GradientFlow: ...
-    @overload
-    def run(self, request: RecordingRequest) -> Recording: ...
-    def run(self, request: Request) -> Result:
+    def run(self, request: Request[Answer]) -> Answer:
         """Answer a request; waits for the device's worker when the answer is not cached."""
         ...
 

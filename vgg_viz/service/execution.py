@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -32,6 +32,7 @@ from vgg_viz.requests import (
     ClassifyRequest,
     GradientFlowRequest,
     Precision,
+    Request,
 )
 from vgg_viz.results import (
     Activations,
@@ -43,6 +44,7 @@ from vgg_viz.results import (
 )
 from vgg_viz.service import first_weights
 from vgg_viz.service.allocator import return_freed_memory
+from vgg_viz.service.answers import ANSWERS, Answering
 from vgg_viz.service.caches import ByteBoundedCache
 
 logger = logging.getLogger(__name__)
@@ -95,21 +97,24 @@ class Executor:
             limits.inspections, lambda i: i.nbytes
         )
 
-    def answer(
-        self, request: ModelRequest, photo: Photo
-    ) -> Classification | Attribution | Activations:
+    def answer(self, request: Request[Any], photos: tuple[Photo, ...]) -> Any:
         """Compute the answer; when memory runs out, free what can be freed and try smaller."""
-        if request.precision not in self.precisions:
-            raise VggVizError(f"{self.device} has no {request.precision} here; choose fp32.")
+        precision = getattr(request, "precision", "fp32")
+        if precision not in self.precisions:
+            raise VggVizError(f"{self.device} has no {precision} here; choose fp32.")
         match request:
             case ClassifyRequest():
-                return self._within_memory(partial(self._classify, request, photo))
+                return self._within_memory(partial(self._classify, request, photos[0]))
             case AttributionRequest():
-                return self._within_memory(partial(self._attribute, request, photo))
+                return self._within_memory(partial(self._attribute, request, photos[0]))
             case ActivationsRequest():
-                return self._within_memory(partial(self._activations, request, photo))
+                return self._within_memory(partial(self._activations, request, photos[0]))
+            case GradientFlowRequest():
+                return self._gradient_flow(request, photos)
+        compute = ANSWERS[type(request)]
+        return self._within_memory(partial(_in_full, compute, self, request, photos))
 
-    def gradient_flow(
+    def _gradient_flow(
         self, request: GradientFlowRequest, photos: tuple[Photo, ...]
     ) -> GradientFlow:
         """Measure a network with first weights; it is built for this and then forgotten."""
@@ -168,7 +173,7 @@ class Executor:
     def _classify(
         self, request: ClassifyRequest, photo: Photo, *, small: bool = False
     ) -> Classification:
-        ready = self._model(request.model, request.precision)
+        ready = self.ready(request.model, request.precision)
         seen = self._inspect(request, photo, layer=_last_conv(ready) if small else None)
         logits = _numpy(seen.logits[0])
         probabilities = _numpy(seen.logits[0].float().softmax(0))
@@ -181,14 +186,14 @@ class Executor:
             probabilities,
             ready.loaded.classes,
             seen.forward_seconds,
-            self._provenance(ready, request.precision),
+            self.provenance(ready, request.precision),
             difference,
         )
 
     def _attribute(
         self, request: AttributionRequest, photo: Photo, *, small: bool = False
     ) -> Attribution:
-        ready = self._model(request.model, request.precision)
+        ready = self.ready(request.model, request.precision)
         layer = _spatial_layer(ready, request.layer)
         method = METHODS[request.method]
         seen = self._inspect(request, photo, layer=layer if small else None)
@@ -208,7 +213,7 @@ class Executor:
             target=target,
             target_name=ready.loaded.classes[target],
             score=float(seen.logits[0, target].detach()),
-            provenance=self._provenance(ready, request.precision),
+            provenance=self.provenance(ready, request.precision),
             relu=method.relu_when_drawn,
             difference_to_fp32=difference,
         )
@@ -216,7 +221,7 @@ class Executor:
     def _activations(
         self, request: ActivationsRequest, photo: Photo, *, small: bool = False
     ) -> Activations:
-        ready = self._model(request.model, request.precision)
+        ready = self.ready(request.model, request.precision)
         layer = _spatial_layer(ready, request.layer)
         shown = _after_relu(ready, layer)
         seen = self._inspect(request, photo, layer=shown if small else None)
@@ -234,10 +239,11 @@ class Executor:
             _numpy(statistics.means),
             _numpy(statistics.maxima),
             _numpy(statistics.dead_shares),
-            self._provenance(ready, request.precision),
+            self.provenance(ready, request.precision),
         )
 
-    def _model(self, name: str, precision: Precision) -> Ready:
+    def ready(self, name: str, precision: Precision = "fp32") -> Ready:
+        """The model on the device, loaded when it is not there yet."""
         ready = self._models.get((name, precision))
         if ready is None:
             ready = self._load(name, precision)
@@ -266,7 +272,7 @@ class Executor:
         seen = self._inspections.get(key)
         if seen is not None and (layer is None or layer in seen.outputs):
             return seen
-        ready = self._model(request.model, request.precision)
+        ready = self.ready(request.model, request.precision)
         image = torch.from_numpy(prepare(photo.pixels, ready.loaded.preprocessing))
         batch = image[None].to(self.device, next(ready.network.parameters()).dtype)
         self.forward_passes += 1
@@ -286,7 +292,8 @@ class Executor:
         self._inspections.put((request.model, request.precision, photo.digest), seen)
         return gradients
 
-    def _provenance(self, ready: Ready, precision: Precision) -> Provenance:
+    def provenance(self, ready: Ready, precision: Precision = "fp32") -> Provenance:
+        """What made a result of `ready`."""
         loaded = ready.loaded
         return Provenance(
             model=str(loaded.name),
@@ -297,6 +304,17 @@ class Executor:
             input_size=loaded.config.input_size,
             versions=(("vgg-viz", __version__), ("torch", str(torch.__version__))),
         )
+
+
+def _in_full(
+    compute: Answering,
+    executor: Executor,
+    request: Request[Any],
+    photos: tuple[Photo, ...],
+    *,
+    small: bool,  # noqa: ARG001 - there is nothing smaller; with the caches dropped it may fit
+) -> Any:
+    return compute(executor, request, photos)
 
 
 def choose_device(wanted: str) -> torch.device:

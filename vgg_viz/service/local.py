@@ -26,6 +26,7 @@ from vgg_viz.models.schemes import SCHEMES
 from vgg_viz.preprocessing import cropped
 from vgg_viz.requests import (
     ActivationsRequest,
+    Answer,
     AttributionRequest,
     GradientFlowRequest,
     Job,
@@ -43,7 +44,6 @@ from vgg_viz.results import (
     NetworkInfo,
     Picture,
     Recording,
-    Result,
     RunInfo,
     ServiceDescription,
 )
@@ -99,7 +99,7 @@ class LocalService:
         self._uploads = uploads or Path(self._scratch.name)
         self._catalogue = Catalogue(self._uploads, allow_paths=allow_paths)
         self._photos = PhotoStore(assets_folder() / "images", PHOTO_BYTES)
-        self._results: ByteBoundedCache[Result] = ByteBoundedCache(RESULT_BYTES, _result_bytes)
+        self._results: ByteBoundedCache[Any] = ByteBoundedCache(RESULT_BYTES, _result_bytes)
         self._executor: Executor | None = None
         self._worker = DeviceWorker(self._prepare)
         self._jobs = JobRegistry(fetch_weights)
@@ -153,22 +153,24 @@ class LocalService:
             datasets=dataset_infos(self._folders),
         )
 
-    def run(self, request: Request) -> Any:
+    def run(self, request: Request[Answer]) -> Answer:
         """Answer a request, from the cache when it was asked before."""
+        answer: Answer = self._answer(request)
+        return answer
+
+    def _answer(self, request: Request[Any]) -> Any:
         if isinstance(request, PictureRequest):
             return self._cached(request, lambda: self._picture(request))
         if isinstance(request, RecordingRequest):
             return self._recording(request)
-        if isinstance(request, GradientFlowRequest):
-            return self._gradient_flow(request)
         question = self._resolved(request)
-        photo = self._photos.get(question.image)
+        photos = self._photos_of(question)
         found = self._results.get(question)
         if found is not None:
             return found
         # Asked again on the worker: somebody may have wanted the same while this one waited.
         return self._on_device(
-            lambda executor: self._cached(question, lambda: executor.answer(question, photo))
+            lambda executor: self._cached(question, lambda: executor.answer(question, photos))
         )
 
     def submit(self, job: Job) -> str:
@@ -243,6 +245,8 @@ class LocalService:
 
     def _resolved(self, request: Any) -> Any:
         """The request with every name checked and the model's name written out."""
+        if not hasattr(request, "model"):
+            return request
         info = self._catalogue.model(request.model)
         check_request(request, info)
         return replace(request, model=info.name)
@@ -271,14 +275,12 @@ class LocalService:
         )
         return found
 
-    def _gradient_flow(self, request: GradientFlowRequest) -> Any:
-        photos = self._flow_photos(request.input)
-        found = self._results.get(request)
-        if found is not None:
-            return found
-        return self._on_device(
-            lambda executor: self._cached(request, lambda: executor.gradient_flow(request, photos))
-        )
+    def _photos_of(self, request: Any) -> tuple[Photo, ...]:
+        """The photos a request names: one `image`, several `images`, or a gradient flow's input."""
+        if isinstance(request, GradientFlowRequest):
+            return self._flow_photos(request.input)
+        names = getattr(request, "images", None) or (getattr(request, "image", ""),)
+        return tuple(self._photos.get(name) for name in names if name)
 
     def _flow_photos(self, name: str) -> tuple[Photo, ...]:
         match name:
@@ -305,7 +307,7 @@ class LocalService:
         return Picture(pixels, encode_jpeg(pixels), photo.notes)
 
 
-def check_request(request: Request, info: ModelInfo) -> None:
+def check_request(request: Request[Any], info: ModelInfo) -> None:
     """Raise UnknownNameError or InputError when `request` asks for what `info` does not have."""
     if not isinstance(request, AttributionRequest | ActivationsRequest):
         return
@@ -323,7 +325,7 @@ def check_request(request: Request, info: ModelInfo) -> None:
         raise InputError("Ask for at least one channel.")
 
 
-def _result_bytes(result: Result) -> int:
+def _result_bytes(result: object) -> int:
     return _bytes_in(result) + 2048
 
 

@@ -1,51 +1,13 @@
-"""Shapes, parameters, MACs, memory and receptive fields of a network, from its table alone.
+"""Every layer of a network with its shape, cost and receptive field; and their sums."""
 
-No forward pass and no torch: a network of 138 million parameters is described in a millisecond.
-
-Counted as torchvision's `_ops` and torch's flop counter (which counts 2 per MAC) do: convolutions
-and linear layers have MACs, everything else has none; a bias is a parameter and no MAC.
-"""
-
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from fractions import Fraction
-from typing import Protocol
 
+from vgg_viz.architecture.receptive_field import ReceptiveField
 from vgg_viz.errors import UnknownNameError
-from vgg_viz.models.configs import Kind, Layer, NetworkConfig, build, out_side
-from vgg_viz.results import LayerInfo
+from vgg_viz.models.configs import Kind, Layer, NetworkConfig, build, out_side, spec
+from vgg_viz.results import LayerInfo, ModelInfo
 
 PASSES_ON = ("flatten", "dropout")  # in eval their output is their input: no memory of its own
-
-
-@dataclass(frozen=True)
-class ReceptiveField:
-    """The square of the input that one unit can see (Araujo, Norris & Sim, Distill 2019).
-
-    All three in px of the input, before clipping at its border: near a border, and for a field
-    larger than the input, part of the square lies outside and sees padding.
-    """
-
-    size: int = 1
-    jump: int = 1  # between the fields of neighbouring units
-    padding: int = 0  # how far the first unit's field begins before the input
-
-    def after(self, kernel: int, stride: int = 1, padding: int = 0) -> "ReceptiveField":
-        """Return the field one layer later: r + (k - 1) j, j s, p + pad j."""
-        return ReceptiveField(
-            self.size + (kernel - 1) * self.jump,
-            self.jump * stride,
-            self.padding + padding * self.jump,
-        )
-
-    def span(self, i: int) -> tuple[int, int]:
-        """First px and the px after the last one that unit `i` of a row sees, not clipped."""
-        start = i * self.jump - self.padding
-        return start, start + self.size
-
-    def center(self, i: int) -> float:
-        """Centre of what unit `i` of a row sees, where px 0 has its centre at 0."""
-        return -self.padding + i * self.jump + (self.size - 1) / 2
 
 
 @dataclass(frozen=True)
@@ -97,6 +59,11 @@ class Architecture:
     config: NetworkConfig
     input_size: int  # px
     rows: tuple[LayerRow, ...] = field(repr=False)
+
+    @property
+    def title(self) -> str:
+        """The network's name for people: "VGG-16 (D)"."""
+        return spec(self.config.network).title
 
     @property
     def parameters(self) -> int:
@@ -185,6 +152,32 @@ def describe(config: NetworkConfig, input_size: int | None = None) -> Architectu
     return Architecture(config, size, tuple(rows))
 
 
+def describe_network(
+    network: str, *, width: float = 1.0, classes: int = 1000, input_size: int = 224
+) -> Architecture:
+    """Return the architecture of a network of the registry, built for `input_size` px.
+
+    fc6 takes the whole last map, so its parameters grow with the input. Errors as `configs.build`.
+    """
+    return describe(build(network, width=width, classes=classes, input_size=input_size))
+
+
+def describe_model(info: ModelInfo, input_size: int | None = None) -> Architecture:
+    """Return the architecture of a model with weights: its own widths, classes and input size.
+
+    At another `input_size` its weights stay what they are: see `describe`.
+    """
+    out = {layer.name: layer.channels for layer in info.layers}
+    config = build(
+        info.network,
+        channels=tuple(layer.channels for layer in info.convs),
+        hidden=(out["fc6"], out["fc7"]),
+        classes=out["fc8"],
+        input_size=info.input_size,
+    )
+    return describe(config, input_size)
+
+
 def layer_infos(config: NetworkConfig) -> tuple[LayerInfo, ...]:
     """Return every row of `config` at its declared input size, as the service describes it."""
     return tuple(row.info for row in describe(config).rows)
@@ -231,76 +224,3 @@ def _row(layer: Layer, channels: int, side: int, seen: ReceptiveField) -> LayerR
         macs=macs,
         receptive_field=seen,
     )
-
-
-class SeesPartOfTheInput(Protocol):
-    """What pairing has to know of a layer; `results.LayerInfo` is one."""
-
-    @property
-    def name(self) -> str:
-        """The paper's name."""
-        ...
-
-    @property
-    def kind(self) -> str:
-        """Only "conv" is paired."""
-        ...
-
-    @property
-    def receptive_field(self) -> int:
-        """Side of the field in px of the input."""
-        ...
-
-
-def pair_by_receptive_field(
-    layer: str, of: Sequence[SeesPartOfTheInput], to: Sequence[SeesPartOfTheInput]
-) -> str:
-    """Name the convolution of `to` that sees most nearly as much of the input as `layer` of `of`.
-
-    Nearest on a log scale: a field of half the size is as far away as one of twice the size. Ties
-    come from 1x1 convolutions, which repeat a field: then relative depth decides, as in
-    `pair_by_depth`, and so a network is paired with itself layer by layer.
-
-    Takes the layers of two networks (`layer_infos(config)` or `ModelInfo.layers`); what is not a
-    convolution is passed over. UnknownNameError when `layer` is no convolution of `of`.
-    """
-    convs, convs_to = _convs(of), _convs(to)
-    position = _position(layer, convs)
-    size = convs[position].receptive_field
-
-    def distance(i: int) -> tuple[Fraction, int]:
-        low, high = sorted((size, convs_to[i].receptive_field))
-        # Fractions, not logarithms: a tie is a tie on every machine.
-        return Fraction(high, low), _depth_gap(position, i, len(convs), len(convs_to))
-
-    return convs_to[min(range(len(convs_to)), key=distance)].name
-
-
-def pair_by_depth(
-    layer: str, of: Sequence[SeesPartOfTheInput], to: Sequence[SeesPartOfTheInput]
-) -> str:
-    """Name the convolution of `to` at the same relative depth as `layer` of `of`.
-
-    The first is paired with the first and the last with the last, the others in proportion; half
-    way between two, the earlier one is taken. Arguments and errors as `pair_by_receptive_field`.
-    """
-    convs, convs_to = _convs(of), _convs(to)
-    position = _position(layer, convs)
-    gaps = [_depth_gap(position, i, len(convs), len(convs_to)) for i in range(len(convs_to))]
-    return convs_to[gaps.index(min(gaps))].name
-
-
-def _depth_gap(position: int, i: int, count: int, count_to: int) -> int:
-    """Distance in relative depth, times (count - 1)(count_to - 1) to stay a whole number."""
-    return abs(i * (count - 1) - position * (count_to - 1))
-
-
-def _convs(layers: Sequence[SeesPartOfTheInput]) -> list[SeesPartOfTheInput]:
-    return [layer for layer in layers if layer.kind == "conv"]
-
-
-def _position(name: str, convs: Sequence[SeesPartOfTheInput]) -> int:
-    names = [conv.name for conv in convs]
-    if name not in names:
-        raise UnknownNameError.among("convolution", name, names)
-    return names.index(name)

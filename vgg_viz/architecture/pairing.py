@@ -1,0 +1,80 @@
+"""Which layer of another network a layer is compared with."""
+
+from collections.abc import Sequence
+from fractions import Fraction
+from typing import Protocol
+
+from vgg_viz.errors import UnknownNameError
+
+
+class SeesPartOfTheInput(Protocol):
+    """What pairing has to know of a layer; `results.LayerInfo` is one."""
+
+    @property
+    def name(self) -> str:
+        """The paper's name."""
+        ...
+
+    @property
+    def kind(self) -> str:
+        """Only "conv" is paired."""
+        ...
+
+    @property
+    def receptive_field(self) -> int:
+        """Side of the field in px of the input."""
+        ...
+
+
+def pair_by_receptive_field(
+    layer: str, of: Sequence[SeesPartOfTheInput], to: Sequence[SeesPartOfTheInput]
+) -> str:
+    """Name the convolution of `to` that sees most nearly as much of the input as `layer` of `of`.
+
+    Nearest on a log scale: a field of half the size is as far away as one of twice the size. Ties
+    come from 1x1 convolutions, which repeat a field: then relative depth decides, as in
+    `pair_by_depth`, and so a network is paired with itself layer by layer.
+
+    Takes the layers of two networks (`layer_infos(config)` or `ModelInfo.layers`); what is not a
+    convolution is passed over. UnknownNameError when `layer` is no convolution of `of`.
+    """
+    convs, convs_to = _convs(of), _convs(to)
+    position = _position(layer, convs)
+    size = convs[position].receptive_field
+
+    def distance(i: int) -> tuple[Fraction, int]:
+        low, high = sorted((size, convs_to[i].receptive_field))
+        # Fractions, not logarithms: a tie is a tie on every machine.
+        return Fraction(high, low), _depth_gap(position, i, len(convs), len(convs_to))
+
+    return convs_to[min(range(len(convs_to)), key=distance)].name
+
+
+def pair_by_depth(
+    layer: str, of: Sequence[SeesPartOfTheInput], to: Sequence[SeesPartOfTheInput]
+) -> str:
+    """Name the convolution of `to` at the same relative depth as `layer` of `of`.
+
+    The first is paired with the first and the last with the last, the others in proportion; half
+    way between two, the earlier one is taken. Arguments and errors as `pair_by_receptive_field`.
+    """
+    convs, convs_to = _convs(of), _convs(to)
+    position = _position(layer, convs)
+    gaps = [_depth_gap(position, i, len(convs), len(convs_to)) for i in range(len(convs_to))]
+    return convs_to[gaps.index(min(gaps))].name
+
+
+def _depth_gap(position: int, i: int, count: int, count_to: int) -> int:
+    """Distance in relative depth, times (count - 1)(count_to - 1) to stay a whole number."""
+    return abs(i * (count - 1) - position * (count_to - 1))
+
+
+def _convs(layers: Sequence[SeesPartOfTheInput]) -> list[SeesPartOfTheInput]:
+    return [layer for layer in layers if layer.kind == "conv"]
+
+
+def _position(name: str, convs: Sequence[SeesPartOfTheInput]) -> int:
+    names = [conv.name for conv in convs]
+    if name not in names:
+        raise UnknownNameError.among("convolution", name, names)
+    return names.index(name)
