@@ -14,18 +14,18 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from vgg_viz import recordings
 from vgg_viz.errors import InputError
 from vgg_viz.recordings import (
-    BINS,
-    SCHEMAS,
     WHOLE,
     RunWriter,
+    files,
     find_runs,
     read_info,
     read_recording,
     rename,
 )
+from vgg_viz.recordings import writer as writing
+from vgg_viz.recordings.files import BINS, SCHEMAS
 from vgg_viz.results import QUANTITIES, Finding, LayerFlow
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -235,7 +235,7 @@ def test_a_folder_that_cannot_be_written(tmp_path, monkeypatch):
     def refuse(path, document):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(recordings, "_write_json", refuse)
+    monkeypatch.setattr(writing, "write_json", refuse)
     with pytest.raises(InputError, match=r"cannot be written: Permission denied\."):
         RunWriter(tmp_path / "a", title="a")
 
@@ -321,12 +321,12 @@ def test_a_stream_cut_anywhere_gives_whole_batches(tmp_path, name):
     write(folder, steps=2, close="")
     path = folder / f"{name}.arrows"
     data = path.read_bytes()
-    whole = recordings._stream(path, name)
+    whole = files.read_stream(path, name)
     assert whole.num_rows >= 2
     seen = []
     for length in range(len(data) + 1):
         path.write_bytes(data[:length])
-        table = recordings._stream(path, name)
+        table = files.read_stream(path, name)
         assert table.equals(whole.slice(0, table.num_rows))
         seen.append(table.num_rows)
         if length % 97 == 0 or length > len(data) - 50:
@@ -402,8 +402,8 @@ def test_a_kill_while_closing(tmp_path, monkeypatch, survivor):
 
         return step
 
-    monkeypatch.setattr(recordings, "_write_parquet", dies(recordings._write_parquet))
-    monkeypatch.setattr(recordings, "_write_json", dies(recordings._write_json))
+    monkeypatch.setattr(writing, "_write_parquet", dies(writing._write_parquet))
+    monkeypatch.setattr(writing, "write_json", dies(writing.write_json))
     monkeypatch.setattr(Path, "unlink", dies(Path.unlink))
     with pytest.raises(KilledError):
         writer.close()
