@@ -6,7 +6,8 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from dashboard import components, service
-from dashboard.run_files import downloads, keeping, notes, plain
+from dashboard.run_files import checkpoints, downloads, keeping, notes, plain
+from dashboard.run_overview import overview
 from dashboard.run_words import differences, duration, in_words, outcome
 from vgg_viz import figures
 from vgg_viz.errors import VggVizError
@@ -36,6 +37,9 @@ def panel() -> None:
             downloads(recordings, key="replay_file")
             for recording in recordings:
                 keeping(recording.info, on_delete=_forget)
+        for recording in recordings:
+            checkpoints(recording.info)
+        overview(tuple(infos.values()))
 
 
 def run_title(info: RunInfo) -> str:

@@ -9,7 +9,7 @@ from functools import partial
 
 import streamlit as st
 
-from dashboard import service
+from dashboard import service, session
 from vgg_viz.results import Recording, RunInfo
 
 
@@ -32,6 +32,43 @@ def downloads(recordings: Sequence[Recording], *, key: str) -> None:
                 on_click="ignore",
                 width="stretch",
             )
+
+
+def checkpoints(info: RunInfo) -> None:
+    """The weights kept during the training: to look into on Compare, or to take away."""
+    if not info.weights:
+        return
+    kept = f"weights_{info.run}"
+    with st.container(horizontal=True, vertical_alignment="bottom", key=f"kept_{info.run}"):
+        step = st.selectbox(
+            f"Weights of {info.title}",
+            info.weights,
+            index=len(info.weights) - 1,
+            key=kept,
+            format_func=lambda step: f"after step {step}",
+            help="Kept during the training, in 16 bits. A checkpoint like any other.",
+            width=380,
+        )
+        if st.button("Open on Compare", key=f"open_{info.run}", icon=":material/compare:"):
+            _open(info, step)
+        st.download_button(
+            "Download",
+            data=partial(service.get_service().run_weights, info.run, step),
+            file_name=f"{info.run}-{step}.safetensors",
+            mime="application/octet-stream",
+            key=f"file_{info.run}",
+            on_click="ignore",
+            icon=":material/download:",
+        )
+
+
+def _open(info: RunInfo, step: int) -> None:
+    """Show the weights in the right half of Compare."""
+    with service.messages():
+        data = service.get_service().run_weights(info.run, step)
+        model = service.get_service().put_weights(data, f"{info.run}, step {step}")
+        address = session.with_right_model(model.name)
+        st.switch_page("app_pages/compare.py", query_params=address)
 
 
 def scalars_file(recording: Recording) -> bytes:

@@ -60,7 +60,7 @@ def outcome(recording: Recording) -> str:
     info = recording.info
     diverged = [f.message for f in info.findings if f.kind == "diverged"]
     if diverged or info.state == "diverged":
-        before = _last(recording.scalars.get("loss"))
+        before = last(recording.scalars.get("loss"))
         told = diverged[0] if diverged else f"diverged at step {info.steps}"
         return f"**{told}**" + (f"; the last finite loss was {digits(before)}." if before else ".")
     kind, loss = _final_loss(recording)
@@ -74,9 +74,19 @@ def outcome(recording: Recording) -> str:
     share = info.settings.get("commonest_share")
     if isinstance(share, (int, float)) and share > 0:
         guessing += f" and accuracy {100 * share:.1f} %"
-    if loss >= PLATEAU * chance:
+    if not learnt(recording):
         return f"**did not leave the plateau**: {numbers}; {guessing}."
     return f"**learnt**: {numbers}; {guessing}."
+
+
+def learnt(recording: Recording) -> bool | None:
+    """Whether its final loss is clearly below that of guessing; None where that is not known."""
+    _, loss = _final_loss(recording)
+    chance = recording.info.settings.get("chance_loss")
+    known = isinstance(chance, (int, float)) and math.isfinite(chance) and chance > 0
+    if loss is None or not known or recording.info.state == "diverged":
+        return None
+    return bool(loss < PLATEAU * chance)
 
 
 def digits(value: float) -> str:
@@ -91,7 +101,7 @@ def duration(seconds: float) -> str:
 
 
 def _final_loss(recording: Recording) -> tuple[str, float | None]:
-    validation = _last(recording.scalars.get("validation_loss"))
+    validation = last(recording.scalars.get("validation_loss"))
     if validation is not None:
         return "validation loss", validation
     series = recording.scalars.get("loss")
@@ -102,13 +112,13 @@ def _final_loss(recording: Recording) -> tuple[str, float | None]:
 
 
 def _accuracy(recording: Recording) -> str:
-    validation = _last(recording.scalars.get("validation_accuracy"))
+    validation = last(recording.scalars.get("validation_accuracy"))
     if validation is not None:
         return f", validation accuracy {100 * validation:.1f} %"
     return ""
 
 
-def _last(series: Series | None) -> float | None:
+def last(series: Series | None) -> float | None:
     """The last finite value."""
     if series is None:
         return None

@@ -17,7 +17,7 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 from dashboard import service
 from dashboard.links import LinkReader
 from dashboard.page_settings import NoSettings, read_settings, settings_params
-from dashboard.selection import WHERE, Selection, as_params, parse
+from dashboard.selection import WHERE, Selection, as_params, default_selection, parse, with_model
 from vgg_viz.errors import VggVizError
 from vgg_viz.requests import PictureRequest, Precision
 from vgg_viz.results import ServiceDescription
@@ -65,6 +65,13 @@ def change(change_selection: Change) -> None:
     if "selection" in state:
         offered = service.get_service().describe()
         state.selection = change_selection(state.selection, offered)
+
+
+def with_right_model(name: str) -> dict[str, str]:
+    """The address of Compare with another network on the right, everything else as it is."""
+    offered = service.get_service().describe()
+    chosen = st.session_state.get("selection") or default_selection(offered)
+    return as_params(with_model(chosen, "right", name, offered), offered)
 
 
 def set_settings(**changes: Any) -> None:

@@ -201,6 +201,7 @@ def settings(**different: object) -> Mapping[str, object]:
 def bundled_run(name: str, title: str, state: str = "complete", steps: int = 600, **different):
     """A finished run; `diverges_at` among the settings ends it there."""
     diverges_at = different.pop("diverges_at", None)
+    weights = different.pop("weights", ())
     chosen = settings(**different)
     findings: tuple[Finding, ...] = ()
     if diverges_at is not None:
@@ -211,7 +212,8 @@ def bundled_run(name: str, title: str, state: str = "complete", steps: int = 600
         )
     last = diverges_at or steps - 1
     about = (name, title, True, state, "2026-11-20T10:00:00Z", last, steps, 0.4 * steps)
-    info = RunInfo(*about, chosen, layer_names(str(chosen["network"])), findings, VERSIONS)
+    layers = layer_names(str(chosen["network"]))
+    info = RunInfo(*about, chosen, layers, findings, VERSIONS, weights)
     run = FakeRun(info, 2 if diverges_at else 10, diverges_at)
     run.done = run.length - 1
     return run
@@ -227,6 +229,7 @@ def bundled_runs() -> dict[str, FakeRun]:
             network="vgg11",
             initialization="glorot",
             cam_layer="conv5_2",
+            weights=(10, 599),
         ),
         bundled_run(
             "d-variance-001",
@@ -369,6 +372,11 @@ class FakeTraining:
         infos = [self.recording(RecordingRequest(run, 10**9)).info for run in list(self.known)]
         own = sorted((i for i in infos if not i.bundled), key=lambda i: i.created, reverse=True)
         return (*(info for info in infos if info.bundled), *own)
+
+    def weights(self, run: str, step: int) -> bytes:
+        if step not in self.known[run].info.weights:
+            raise UnknownNameError(f"No weights of {run} were kept after step {step}.")
+        return f"VGG weights of {run} after {step}".encode()
 
     def rename(self, run: str, title: str) -> None:
         known = self._own(run)

@@ -452,6 +452,7 @@ def test_broken_photos_are_named_in_the_recording_and_in_the_last_message(tmp_pa
     assert message.endswith(note)
     found = RunStore(tmp_path, tmp_path / "none").recording(asked.job.run)
     assert [f.message for f in found.info.findings if f.kind == "note"] == [note]
+    assert found.info.weights == (2,)  # to look into afterwards
     assert found.info.settings["training_photos"] == 12  # of 16, 4 of which validate
 
 
@@ -462,6 +463,7 @@ def test_minutes_end_a_training_and_paused_ones_count(tmp_path, control):
     assert message.startswith("Stopped after 0.0001 minutes at step 1 of 5000")
     info = RunStore(tmp_path, tmp_path / "none").recording(asked.job.run).info
     assert info.state == "stopped"
+    assert info.weights == (1,)
     assert info.findings[-1].message == "stopped after 0.0001 minutes"
 
     asked = order(tmp_path, steps=5000, minutes=0.05)
@@ -564,11 +566,11 @@ def test_a_gradient_flow_is_measured_on_the_device_once(tmp_path):
 def test_a_gradient_flow_is_given_the_photos_it_names(tmp_path, monkeypatch):
     given = []
 
-    def gradient_flow(_self, _request, photos):
+    def answer(_self, _request, photos):
         given.append([photo.digest for photo in photos])
         return Series(np.zeros(1, np.int32), np.zeros(1, np.float32))
 
-    monkeypatch.setattr(Executor, "gradient_flow", gradient_flow)
+    monkeypatch.setattr(Executor, "answer", answer)
     with LocalService("cpu", runs=tmp_path, photos=()) as service:
         samples = [service._photos.get(s.name).digest for s in service.describe().samples]
         for asked in ("noise", "samples", service.describe().samples[5].name):

@@ -6,13 +6,16 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from safetensors.torch import load_file
 
 from vgg_viz.errors import InputError
 from vgg_viz.initialization import initialize
 from vgg_viz.models.configs import build
 from vgg_viz.models.networks import build_network
+from vgg_viz.models.weights import inspect_file
 from vgg_viz.preprocessing import IMAGENET
-from vgg_viz.recordings import read_info, read_recording
+from vgg_viz.recordings import read_info, read_recording, weights_path
+from vgg_viz.training import recorded
 from vgg_viz.training.data import PhotoSet
 from vgg_viz.training.recorded import Experiment, RecordedTraining, Sample
 
@@ -257,3 +260,20 @@ def test_what_cannot_be_trained(tmp_path):
     with pytest.raises(InputError, match="36 px are too small for an input of 64 px"):
         training(tmp_path / "a", variant(input_size=64))
     assert not (tmp_path / "a").exists()
+
+
+def test_weights_are_kept_as_a_checkpoint_like_any_other(tmp_path, monkeypatch):
+    run = training(tmp_path / "a", variant(steps=2))
+    for event in run.steps():
+        assert run.keep_weights(event.step)
+    assert read_info(tmp_path / "a").weights == (1, 2)
+    kept = {step: load_file(weights_path(tmp_path / "a", step)) for step in (1, 2)}
+    for name, value in run.network.state_dict().items():
+        assert torch.equal(kept[2][name], value.half())
+    assert any(not torch.equal(kept[1][name], kept[2][name]) for name in kept[1])
+    found = inspect_file(weights_path(tmp_path / "a", 2), "kept.safetensors")
+    assert found.config == run.network.config
+    assert (found.preprocessing.resize, found.preprocessing.crop) == (SIDE, 32)
+    monkeypatch.setattr(recorded, "KEPT_BYTES", 100)
+    assert not run.keep_weights(3)
+    assert read_info(tmp_path / "a").weights == (1, 2)

@@ -15,11 +15,12 @@ from dashboard.run_files import layers_file, scalars_file, settings_file
 from fake_runs import CHANCE, FakeTraining
 from fake_service import FakeService
 from vgg_viz import figures
-from vgg_viz.errors import OutOfMemoryError
+from vgg_viz.errors import OutOfMemoryError, UnknownNameError
 from vgg_viz.requests import RecordingRequest, TrainingJob
 from vgg_viz.results import Series
 
 PAGE = Path(__file__).resolve().parent.parent / "dashboard" / "app_pages" / "gradient_flow.py"
+GONE = UnknownNameError("No weights of a-glorot were kept after step 599.")
 
 
 @pytest.fixture
@@ -196,3 +197,41 @@ def test_copied_layers_are_told_and_empty_settings_are_not(fake):
     words = run_words.in_words(made.info, fake.describe())
     assert words["Copied"] == "conv1_1 to conv1_1, conv2_1 to conv1_2"
     assert "Flip" not in words
+
+
+def test_kept_weights_open_on_compare(fake):
+    app = AppTest.from_file(str(PAGE.parent.parent / "streamlit_app.py"), default_timeout=120)
+    app.switch_page("app_pages/gradient_flow.py")
+    opened(app, run="a-glorot")
+    picker = app.selectbox(key="weights_a-glorot")
+    assert (picker.options, picker.value) == (["after step 10", "after step 599"], 599)
+    picker.select(10).run()
+    app.button(key="open_a-glorot").click().run()
+    assert not app.exception
+    assert app.selectbox(key="right_model").value == "vgg16:file-1a2b3c4d"
+    assert "file a\\-glorot, step 10" in " ".join(e.value for e in app.markdown)
+
+
+def test_weights_that_are_gone_are_a_message(app, fake, monkeypatch):
+    opened(app, run="a-glorot")
+    monkeypatch.setattr(fake.training, "weights", lambda *_: (_ for _ in ()).throw(GONE))
+    app.button(key="open_a-glorot").click().run()
+    assert not app.exception
+    assert "kept after step 599" in app.error[0].value
+
+
+def test_all_recordings_at_a_glance_say_what_rescued_what(app, fake):
+    opened(app)
+    assert not app.dataframe
+    app.session_state["run_overview"] = True
+    app.run()
+    assert not app.exception
+    table = app.dataframe[0].value
+    outcomes = dict(zip(table["Training"], table["Outcome"], strict=True))
+    assert outcomes["D from scratch, He"] == "learnt"
+    assert outcomes["D from scratch, std 0.01"] == "stayed on the plateau"
+    assert outcomes["D, variance 0.01 as printed"] == "diverged or unknown"
+    words = (
+        "**VGG-16 (D)**: left the plateau: D from scratch, He; did not: D from scratch, std 0.01."
+    )
+    assert words in texts(app)

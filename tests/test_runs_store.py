@@ -163,6 +163,20 @@ def test_a_title_given_while_it_is_written_outlives_the_writer(store):
     assert json.loads((folder / "run.json").read_text())["title"] == "better"
 
 
+def test_weights_are_handed_out_where_they_were_kept(store, tmp_path):
+    folder = tmp_path / "own" / "older"
+    assert store.infos()[-1].run == "older"
+    (folder / "weights-00007.safetensors").write_bytes(b"seven")
+    (folder / "weights-00012.safetensors").write_bytes(b"twelve")
+    (folder / "weights-mine.safetensors").write_bytes(b"no step")
+    assert store.infos()[-1].weights == (7, 12)
+    assert store.weights("older", 12) == b"twelve"
+    with pytest.raises(UnknownNameError, match="No weights of older were kept after step 8"):
+        store.weights("older", 8)
+    with pytest.raises(InputError):
+        store.weights("../old", 7)
+
+
 def test_a_stamp_changes_with_the_recording(store, tmp_path):
     before = store.stamp("newer")
     assert before is not None

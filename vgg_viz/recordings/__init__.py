@@ -12,7 +12,7 @@ streams into Parquet files. Both are read by `read_recording`.
 Beside them may lie weights that were kept after a step, `weights-00300.safetensors`.
 """
 
-from vgg_viz.recordings.files import KEPT_HISTOGRAMS, WHOLE
+from vgg_viz.recordings.files import KEPT_HISTOGRAMS, WHOLE, weights_path
 from vgg_viz.recordings.reader import find_runs, read_info, read_recording
 from vgg_viz.recordings.writer import RunWriter, rename
 
@@ -24,4 +24,5 @@ __all__ = [
     "read_info",
     "read_recording",
     "rename",
+    "weights_path",
 ]

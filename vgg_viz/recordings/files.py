@@ -36,6 +36,17 @@ SCHEMAS = {
 }
 
 
+def weights_path(folder: Path, step: int) -> Path:
+    """Where the weights after `step` are kept, if they are."""
+    return folder / f"weights-{step:05}.safetensors"
+
+
+def kept_weights(folder: Path) -> tuple[int, ...]:
+    """Steps after which weights were kept, in order."""
+    ends = (path.stem.removeprefix("weights-") for path in folder.glob("weights-*.safetensors"))
+    return tuple(sorted(int(end) for end in ends if end.isdecimal()))
+
+
 def read_stream(path: Path, name: str) -> pa.Table:
     """All whole batches of a stream; a kill may have cut the last one."""
     batches = []

@@ -14,6 +14,7 @@ from vgg_viz.recordings.files import (
     KEPT_HISTOGRAMS,
     SCHEMAS,
     damage_named,
+    kept_weights,
     read_document,
     read_stream,
 )
@@ -49,6 +50,7 @@ def read_info(folder: Path, *, bundled: bool = False, alive: bool = False) -> Ru
             layers=tuple(document["layers"]),
             findings=tuple(Finding(**finding) for finding in document["findings"]),
             versions=dict(document["versions"]),
+            weights=kept_weights(folder),
         )
 
 

@@ -102,6 +102,7 @@ class RunInfo:
     layers: tuple[str, ...]  # first layer first
     findings: tuple[Finding, ...]
     versions: Mapping[str, str]
+    weights: tuple[int, ...] = ()  # steps after which the weights were kept as a checkpoint
 
 
 @dataclass(frozen=True, eq=False)

@@ -44,6 +44,10 @@ class ModelService(Protocol):
         """Every recording: the bundled ones in their order, then one's own, newest first."""
         ...
 
+    def run_weights(self, run: str, step: int) -> bytes:
+        """The checkpoint kept after `step` (`RunInfo.weights`), a safetensors file."""
+        ...
+
     def rename_run(self, run: str, title: str) -> None:
         """Give a recording of one's own another title. InputError for a bundled one."""
         ...

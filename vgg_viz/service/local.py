@@ -195,6 +195,10 @@ class LocalService:
         """Every recording."""
         return self._runs.infos()
 
+    def run_weights(self, run: str, step: int) -> bytes:
+        """A checkpoint kept beside a recording."""
+        return self._runs.weights(run, step)
+
     def rename_run(self, run: str, title: str) -> None:
         """Give a recording another title."""
         self._runs.rename(run, title)

@@ -82,6 +82,14 @@ class RunStore:
             found = recordings.read_recording(folder, after=after, bundled=bundled, alive=alive)
         return replace(found, info=self._titled(found.info))
 
+    def weights(self, run: str, step: int) -> bytes:
+        """The checkpoint that was kept after `step`. UnknownNameError when there is none."""
+        path = recordings.weights_path(self._folder(run), step)
+        try:
+            return path.read_bytes()
+        except OSError as error:
+            raise UnknownNameError(f"No weights of {run} were kept after step {step}.") from error
+
     def stamp(self, run: str) -> int | None:
         """A number that changes when the recording does; None while it is being written."""
         if self._is_alive(run):

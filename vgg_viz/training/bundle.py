@@ -75,16 +75,8 @@ def save_bundle(
     """
     folder.mkdir(parents=True, exist_ok=True)
     config = network.config
-    tensors = {name: _shipped(t) for name, t in network.state_dict().items()}
-    header = {
-        "network": config.network,
-        "input_size": str(config.input_size),
-        "classes": json.dumps(photos.classes),
-        "preprocessing": json.dumps(_preprocessing(recipe)),
-    }
     weights = folder / f"{config.network}.safetensors"
-    save_file(tensors, weights, metadata=header)
-    weights.chmod(0o644)  # safetensors writes for its owner alone
+    save_half(network, weights, photos.classes, recipe.preprocessing)
     card = folder / f"{config.network}.json"
     card.write_text(
         json.dumps(_card(network, recipe, photos, evaluation, history, weights), indent=1)
@@ -92,12 +84,26 @@ def save_bundle(
     return card
 
 
+def save_half(
+    network: ConvNet, path: Path, classes: tuple[str, ...], preprocessing: Preprocessing
+) -> None:
+    """Write the weights as fp16 safetensors that load like any checkpoint of a person's own."""
+    header = {
+        "network": network.config.network,
+        "input_size": str(network.config.input_size),
+        "classes": json.dumps(classes),
+        "preprocessing": json.dumps(_fields(preprocessing)),
+    }
+    tensors = {name: _shipped(t) for name, t in network.state_dict().items()}
+    save_file(tensors, path, metadata=header)
+    path.chmod(0o644)  # safetensors writes for its owner alone
+
+
 def _shipped(tensor: Tensor) -> Tensor:
     return tensor.half().contiguous() if tensor.is_floating_point() else tensor.contiguous()
 
 
-def _preprocessing(recipe: Recipe) -> dict[str, Any]:
-    wanted = recipe.preprocessing
+def _fields(wanted: Preprocessing) -> dict[str, Any]:
     return {
         "resize": wanted.resize,
         "crop": wanted.crop,
@@ -121,7 +127,7 @@ def _card(
         "hidden": config.hidden,
         "input_size": config.input_size,
         "classes": photos.classes,
-        "preprocessing": _preprocessing(recipe),
+        "preprocessing": _fields(recipe.preprocessing),
         "parameters": sum(p.numel() for p in network.parameters()),
         "file": weights.name,
         "bytes": weights.stat().st_size,

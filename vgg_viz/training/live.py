@@ -173,6 +173,8 @@ def train(order: Order, control: Control, report: Report) -> tuple[Ending, str]:
                 training.last_note = f"stopped after {job.minutes:g} minutes"
             if out_of_time or control.stopped:
                 break
+        if last is not None and training.finding is None:
+            training.keep_weights(last.step)
     ending, message = _ending(job, training, last, out_of_time=out_of_time)
     return ending, " ".join((message, *split.notes))
 

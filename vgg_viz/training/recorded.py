@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,13 +18,17 @@ from vgg_viz.gradient_flow import FlowMeter
 from vgg_viz.initialization import initialize, weighted_layers
 from vgg_viz.models.configs import NetworkConfig, build, out_side
 from vgg_viz.models.networks import ConvNet, build_network
+from vgg_viz.preprocessing import IMAGENET
+from vgg_viz.recordings import weights_path
 from vgg_viz.results import Finding, RunState
+from vgg_viz.training.bundle import save_half
 from vgg_viz.training.data import PhotoSet, normalise
 from vgg_viz.training.loop import with_fast_lrn
 from vgg_viz.training.recorder import Recorder
 
 VALIDATION_PHOTOS = 320  # the same ones at every validation
 VALIDATE_EVERY = 2  # measurements
+KEPT_BYTES = 64 * 2**20  # of weights in fp16; a quarter of the width of D has 8 MB
 LEAST_CAM_SIDE = 6  # px of the grid; below that a map says nothing about places
 
 
@@ -163,6 +167,17 @@ class RecordedTraining:
                 state = "complete"
         finally:
             recorder.close(state)
+
+    def keep_weights(self, step: int) -> bool:
+        """Keep the weights beside the recording, as a checkpoint; False when they are too large."""
+        values = sum(parameter.numel() for parameter in self.network.parameters())
+        if 2 * values > KEPT_BYTES:
+            return False
+        side, crop = self._training.pixels.shape[-1], self.experiment.input_size
+        seen = replace(IMAGENET, resize=side, crop=crop)
+        path = weights_path(self._folder, step)
+        save_half(self.network, path, self._training.classes, seen)
+        return True
 
     def _step(
         self,

@@ -27,12 +27,16 @@ SAMPLE = "cat"
 
 @dataclass(frozen=True)
 class ShippedRun:
-    """A recording of assets/runs. `source` names the run whose weights staged ones start from."""
+    """A recording of assets/runs. `source` names the run whose weights staged ones start from.
+
+    The weights after `checkpoints` are kept beside the recording.
+    """
 
     title: str
     experiment: Experiment
     source: str = ""
     data: str = "photos"  # or "shapes"
+    checkpoints: tuple[int, ...] = ()
 
 
 def _on_photos(network: str, initialization: str) -> Experiment:
@@ -56,6 +60,7 @@ SHIPPED: dict[str, ShippedRun] = {
         "A at an eighth of its width on generated shapes, He",
         Experiment("vgg11", "he_fan_in", width=0.125, learning_rate=0.01, steps=300, flip=True),
         data="shapes",
+        checkpoints=(1, 100, 300),
     ),
 }
 
@@ -106,6 +111,8 @@ def record(
         source=source or None,
     )
     for event in recorded.steps():
+        if event.step in run.checkpoints:
+            recorded.keep_weights(event.step)
         if event.step % 10 == 0:
             logger.info("%s %s", name, event)
     return recorded

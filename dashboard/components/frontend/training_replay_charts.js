@@ -1,7 +1,7 @@
 // Line charts on a canvas: axes that stay put while the steps go by.
 
 const SUPERSCRIPT = "⁰¹²³⁴⁵⁶⁷⁸⁹";
-const MARGIN = { left: 46, right: 10, top: 8, bottom: 24 }; // px
+const MARGIN = { left: 46, right: 18, top: 8, bottom: 24 }; // px
 const DASH = [[], [6, 3]]; // of the first and the second run
 const OVER = 0.4; // opacity of the last measurement of a run that has ended before this step
 
