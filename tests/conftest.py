@@ -3,6 +3,16 @@
 import pytest
 
 from browser import launched, running_dashboard
+from dashboard import service
+from fake_service import FakeService
+
+
+@pytest.fixture
+def fake(monkeypatch):
+    """The service behind the pages of this test: one without networks."""
+    made = FakeService()
+    monkeypatch.setattr(service, "get_service", lambda: made)
+    return made
 
 
 @pytest.fixture(scope="module")

@@ -1,42 +1,18 @@
 """The pages, run by Streamlit's AppTest over a service without networks."""
 
-from pathlib import Path
-
 import pytest
-from streamlit.testing.v1 import AppTest
 
-from dashboard import service
-from fake_service import FakeService, fake_model, sample_photo
+from fake_service import fake_model, sample_photo
+from pages import opened, texts, whole_app
 from vgg_viz.errors import OutOfMemoryError
 from vgg_viz.requests import ActivationsRequest, AttributionRequest, ClassifyRequest, PictureRequest
 
-APP = Path(__file__).resolve().parent.parent / "dashboard" / "streamlit_app.py"
 UPLOAD = "c0ffee" + "0" * 58
 
 
 @pytest.fixture
-def fake(monkeypatch):
-    made = FakeService()
-    monkeypatch.setattr(service, "get_service", lambda: made)
-    return made
-
-
-@pytest.fixture
 def app(fake):
-    return AppTest.from_file(str(APP), default_timeout=120)
-
-
-def opened(app, **params):
-    for name, value in params.items():
-        app.query_params[name] = value
-    app.run()
-    assert not app.exception
-    return app
-
-
-def texts(app):
-    """All running text, without Markdown's escapes."""
-    return " ".join(e.value for e in [*app.markdown, *app.caption]).replace("\\", "")
+    return whole_app()
 
 
 def requests_of(fake, kind):

@@ -5,22 +5,21 @@ import io
 import json
 import math
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
-from streamlit.testing.v1 import AppTest
 
+import pages
 from dashboard import flow_panels, initial_flow, service
 from dashboard.flow_downloads import numbers_csv, numbers_json
 from dashboard.flow_settings import DEFAULT, FlowSelection, Setting, request
 from fake_flow import gradient_flow
 from fake_service import FakeService, fake_model
+from pages import texts, whole_app
 from test_flow_charts import changed
 from vgg_viz.errors import OutOfMemoryError
 from vgg_viz.requests import GradientFlowRequest
 from vgg_viz.results import QUANTITIES
 
-APP = Path(__file__).resolve().parent.parent / "dashboard" / "streamlit_app.py"
 PAGE = "app_pages/gradient_flow.py"
 
 
@@ -48,22 +47,13 @@ def fake(monkeypatch):
 
 @pytest.fixture
 def app(fake):
-    return AppTest.from_file(str(APP), default_timeout=120)
+    return whole_app()
 
 
 def opened(app, **params):
     app.run()
     app.switch_page(PAGE)
-    for name, value in params.items():
-        app.query_params[name] = value
-    app.run()
-    assert not app.exception
-    return app
-
-
-def texts(app):
-    """All running text, without Markdown's escapes."""
-    return " ".join(e.value for e in [*app.markdown, *app.caption]).replace("\\", "")
+    return pages.opened(app, **params)
 
 
 def asked(fake):

@@ -1,27 +1,21 @@
 """Live training, run by Streamlit's AppTest over trainings that only count."""
 
 import time
-from pathlib import Path
 
 import pytest
-from streamlit.testing.v1 import AppTest
 
-from dashboard import components, service
-from fake_service import FakeService
+from dashboard import components
+from pages import one_page, opened, texts
 from vgg_viz import figures
 from vgg_viz.requests import RecordingRequest
 
-PAGE = Path(__file__).resolve().parent.parent / "dashboard" / "app_pages" / "gradient_flow.py"
-
 
 @pytest.fixture
-def fake(monkeypatch):
-    made = FakeService()
-    made.training.step_seconds = 0.01
-    monkeypatch.setattr(service, "get_service", lambda: made)
-    yield made
-    for job in list(made.training.jobs):
-        made.cancel(job)
+def fake(fake):
+    fake.training.step_seconds = 0.01
+    yield fake
+    for job in list(fake.training.jobs):
+        fake.cancel(job)
 
 
 @pytest.fixture
@@ -38,13 +32,7 @@ def mounted(monkeypatch):
 
 @pytest.fixture
 def app(fake, mounted):
-    made = AppTest.from_file(str(PAGE), default_timeout=120)
-    made.query_params["view"] = "live"
-    return made.run()
-
-
-def texts(app):
-    return " ".join(e.value for e in [*app.markdown, *app.caption]).replace("\\", "")
+    return opened(one_page("gradient_flow"), view="live")
 
 
 def start(app, **values):
@@ -228,7 +216,7 @@ def test_after_a_restart_of_the_server_the_recording_is_shown_as_it_is(app, fake
 
 
 def test_a_link_to_a_training_that_is_gone_is_explained(fake, mounted):
-    app = AppTest.from_file(str(PAGE), default_timeout=120)
+    app = one_page("gradient_flow")
     app.query_params["view"] = "live"
     app.query_params["job"] = "training-gone"
     app.query_params["run"] = "gone"

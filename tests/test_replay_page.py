@@ -4,30 +4,21 @@ import csv
 import io
 import json
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
-from streamlit.testing.v1 import AppTest
 
-from dashboard import components, run_words, service
+import pages
+from dashboard import components, run_words
 from dashboard.run_files import layers_file, scalars_file, settings_file
 from fake_runs import CHANCE, FakeTraining
-from fake_service import FakeService
+from pages import one_page, texts, whole_app
 from vgg_viz import figures
 from vgg_viz.errors import OutOfMemoryError, UnknownNameError
 from vgg_viz.requests import RecordingRequest, TrainingJob
 from vgg_viz.results import Series
 
-PAGE = Path(__file__).resolve().parent.parent / "dashboard" / "app_pages" / "gradient_flow.py"
 GONE = UnknownNameError("No weights of a-glorot were kept after step 599.")
-
-
-@pytest.fixture
-def fake(monkeypatch):
-    made = FakeService()
-    monkeypatch.setattr(service, "get_service", lambda: made)
-    return made
 
 
 @pytest.fixture
@@ -40,19 +31,11 @@ def frames(monkeypatch):
 
 @pytest.fixture
 def app(fake, frames):
-    return AppTest.from_file(str(PAGE), default_timeout=120)
+    return one_page("gradient_flow")
 
 
 def opened(app, **params):
-    for name, value in {"view": "replay", **params}.items():
-        app.query_params[name] = value
-    app.run()
-    assert not app.exception
-    return app
-
-
-def texts(app):
-    return " ".join(e.value for e in [*app.markdown, *app.caption]).replace("\\", "")
+    return pages.opened(app, view="replay", **params)
 
 
 def shown(frames):
@@ -200,7 +183,7 @@ def test_copied_layers_are_told_and_empty_settings_are_not(fake):
 
 
 def test_kept_weights_open_on_compare(fake):
-    app = AppTest.from_file(str(PAGE.parent.parent / "streamlit_app.py"), default_timeout=120)
+    app = whole_app()
     app.switch_page("app_pages/gradient_flow.py")
     opened(app, run="a-glorot")
     picker = app.selectbox(key="weights_a-glorot")

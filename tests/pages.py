@@ -1,0 +1,33 @@
+"""What tests of pages share: a page over the fake service, opened at an address, and its words."""
+
+from pathlib import Path
+
+from streamlit.testing.v1 import AppTest
+
+DASHBOARD = Path(__file__).resolve().parent.parent / "dashboard"
+PATIENCE = 120  # s; a busy machine is slow, not wrong
+
+
+def whole_app() -> AppTest:
+    """All pages, at Compare."""
+    return AppTest.from_file(str(DASHBOARD / "streamlit_app.py"), default_timeout=PATIENCE)
+
+
+def one_page(name: str) -> AppTest:
+    """The page dashboard/app_pages/<name>.py by itself."""
+    path = DASHBOARD / "app_pages" / f"{name}.py"
+    return AppTest.from_file(str(path), default_timeout=PATIENCE)
+
+
+def opened(app, **params):
+    """The page at an address, without a traceback."""
+    for name, value in params.items():
+        app.query_params[name] = value
+    app.run()
+    assert not app.exception
+    return app
+
+
+def texts(app) -> str:
+    """All running text, without Markdown's escapes."""
+    return " ".join(e.value for e in [*app.markdown, *app.caption]).replace("\\", "")
