@@ -7,7 +7,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from dashboard import components, service
 from dashboard.run_files import checkpoints, downloads, keeping, notes, plain
-from dashboard.run_overview import overview
+from dashboard.run_overview import overview, what_helped
 from dashboard.run_words import differences, duration, in_words, outcome
 from vgg_viz import figures
 from vgg_viz.errors import VggVizError
@@ -32,7 +32,7 @@ def panel() -> None:
         more = _pickers(infos, run, compare)
         chosen = [run, compare] if compare else [run]
         recordings = [service.run(RecordingRequest(name)) for name in chosen]
-        _show(recordings)
+        _show(recordings, tuple(infos.values()))
         with more:
             downloads(recordings, key="replay_file")
             for recording in recordings:
@@ -140,7 +140,7 @@ def _forget() -> None:
     st.query_params.from_dict({"view": "replay"})
 
 
-def _show(recordings: Sequence[Recording]) -> None:
+def _show(recordings: Sequence[Recording], every: Sequence[RunInfo]) -> None:
     offered = service.get_service().describe()
     infos = [recording.info for recording in recordings]
     lines = [f"**{plain(r.info.title)}** {outcome(r)}" for r in recordings]
@@ -152,6 +152,7 @@ def _show(recordings: Sequence[Recording]) -> None:
             for label in differ
         )
         lines.append(f"They differ in {plain(told)}." if told else "Their settings are equal.")
+    lines += what_helped(recordings, every, offered)
     st.markdown("  \n".join(lines))
     frame = figures.recording_frame(recordings, photos=[sample_photo(r) for r in recordings])
     components.training_replay(frame, key="replay_picture", on_resend=_nothing_missing)

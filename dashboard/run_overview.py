@@ -61,6 +61,25 @@ def row(recording: Recording) -> dict[str, Any]:
     }
 
 
+def what_helped(
+    shown: Sequence[Recording], infos: Sequence[RunInfo], offered: ServiceDescription
+) -> list[str]:
+    """For each network shown that stayed on the plateau: which other first weights let it leave."""
+    titles = {each.name: each.title for each in offered.networks}
+    stuck = {_alike(r.info) for r in shown if learnt(r) is False}
+    lines = []
+    for alike in sorted(stuck, key=str):
+        others = [service.run(RecordingRequest(i.run)) for i in infos if _alike(i) == alike]
+        helped = [plain(other.info.title) for other in others if learnt(other)]
+        network = titles.get(alike[0], alike[0])
+        lines.append(
+            f"What let {network} leave it, all else equal: {', '.join(helped)}."
+            if helped
+            else f"No other recorded training of {network} left it either."
+        )
+    return lines
+
+
 def rescues(recordings: Sequence[Recording], offered: ServiceDescription) -> list[str]:
     """For each network with trainings of both outcomes: which first weights let it learn.
 

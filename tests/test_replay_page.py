@@ -182,6 +182,19 @@ def test_copied_layers_are_told_and_empty_settings_are_not(fake):
     assert "Flip" not in words
 
 
+def test_what_stayed_on_the_plateau_is_told_beside_what_left_it(app):
+    opened(app, run="d-std-001")
+    assert "What let VGG-16 (D) leave it, all else equal: D from scratch, He." in texts(app)
+
+
+def test_where_nothing_helped_that_is_said(app, fake):
+    del fake.training.known["d-he"]
+    opened(app, run="d-std-001")
+    assert "No other recorded training of VGG-16 (D) left it either." in texts(app)
+    opened(app, run="a-glorot")
+    assert "leave it" not in texts(app)
+
+
 def test_kept_weights_open_on_compare(fake):
     app = whole_app()
     app.switch_page("app_pages/gradient_flow.py")
