@@ -5,10 +5,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+import torch.nn.functional as F
 
-from vgg_viz.models.registry import assets_folder
+from vgg_viz.models.registry import assets_folder, parse_model_name
+from vgg_viz.models.weights import load_model
 from vgg_viz.recordings import find_runs, read_recording
-from vgg_viz.training.recorded import RecordedTraining
+from vgg_viz.training.data import normalise
+from vgg_viz.training.recorded import VALIDATION_PHOTOS, RecordedTraining, _subset
 from vgg_viz.training.runs import SHIPPED, data_of, sample_of
 
 RUNS = assets_folder() / "runs"
@@ -21,8 +25,7 @@ def shipped() -> list[str]:
 
 
 def test_every_recording_belongs_to_a_recipe_and_fits_the_repository() -> None:
-    assert set(shipped()) <= set(SHIPPED)
-    assert {"d-std", "d-he", "d-glorot", "d-bn", "e-std", "a-std", "zfnet-b"} <= set(shipped())
+    assert set(shipped()) == set(SHIPPED)
     assert sum(f.stat().st_size for f in RUNS.rglob("*") if f.is_file()) < 15e6
 
 
@@ -37,6 +40,32 @@ def test_a_recording_is_whole_and_says_how_it_was_made(name: str) -> None:
     assert found.info.settings["place"] == list(SHIPPED).index(name)
     assert np.isfinite(found.flow["gradient_std"]).all()
     assert len(found.pictures["kernels"]) == len(found.flow_steps)
+
+
+@pytest.mark.parametrize("name", shipped())
+def test_the_weights_a_recipe_keeps_are_kept(name: str) -> None:
+    assert read_recording(RUNS / name).info.weights == SHIPPED[name].checkpoints
+
+
+def test_kept_weights_are_those_of_the_recording(tmp_path: Path) -> None:
+    found = read_recording(RUNS / SHORTEST)
+    training, validation, _ = data_of(SHIPPED[SHORTEST], None)
+    losses = found.scalars["validation_loss"]
+    for step in (100, 300):
+        loaded = load_model(
+            parse_model_name(f"vgg11:{RUNS / SHORTEST / f'weights-{step:05}.safetensors'}"),
+            allow_paths=True,
+            uploads=None,
+        )
+        assert loaded.classes == training.classes
+        assert (loaded.preprocessing.crop, loaded.preprocessing.resize) == (64, 64)
+        chosen = _subset(validation, VALIDATION_PHOTOS)
+        with torch.inference_mode():
+            scores = loaded.network(normalise(chosen.pixels / 255))
+        loss = float(F.cross_entropy(scores, chosen.labels))
+        recorded = losses.values[losses.steps == step]
+        # Recorded in fp32, kept in fp16.
+        np.testing.assert_allclose(loss, recorded, rtol=5e-3)
 
 
 @pytest.mark.slow
