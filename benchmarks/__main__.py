@@ -2,7 +2,7 @@
 
 import sys
 
-PARTS = ("inspection", "recorder", "startup", "browser")
+PARTS = ("architecture", "inspection", "recorder", "startup", "browser")
 
 
 def main(names: list[str]) -> int:
@@ -19,9 +19,10 @@ def main(names: list[str]) -> int:
 
 
 def _run(name: str) -> None:
-    from benchmarks import browser, inspection, recorder, startup
+    from benchmarks import architecture, browser, inspection, recorder, startup
 
     parts = {
+        "architecture": architecture,
         "inspection": inspection,
         "recorder": recorder,
         "startup": startup,

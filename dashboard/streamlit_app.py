@@ -19,6 +19,38 @@ COMPARE = st.Page(
     default=True,
     help="ZFNet and VGG on the same photo: classes, Grad-CAM, feature maps and costs side by side.",
 )
+ARCHITECTURE = [
+    st.Page(
+        "app_pages/challenge.py",
+        title="ImageNet challenge",
+        icon=":material/trophy:",
+        help="Who won, with which error and which network; where VGG's depth stops helping.",
+    ),
+    st.Page(
+        "app_pages/evolution.py",
+        title="From ZFNet to VGG",
+        icon=":material/view_column:",
+        help="Two networks drawn to scale, and what every change between them costs.",
+    ),
+    st.Page(
+        "app_pages/small_filters.py",
+        title="Small filters",
+        icon=":material/grid_3x3:",
+        help="Why stacks of 3x3 win: cost, factorisation, and what large strides do to a picture.",
+    ),
+    st.Page(
+        "app_pages/receptive_fields.py",
+        title="Receptive fields",
+        icon=":material/center_focus_strong:",
+        help="What one unit can see of the photo, and what it really looks at.",
+    ),
+    st.Page(
+        "app_pages/computation.py",
+        title="Parameters and computation",
+        icon=":material/speed:",
+        help="Where parameters, MACs, memory and milliseconds go, layer by layer.",
+    ),
+]
 GRADIENT_FLOW = st.Page(
     "app_pages/gradient_flow.py",
     title="Gradient flow",
@@ -33,6 +65,8 @@ ABOUT = st.Page(
     help="What the numbers mean, where weights and photos come from, keys and tips.",
 )
 
-page = st.navigation([COMPARE, GRADIENT_FLOW, ABOUT], position="top")
+page = st.navigation(
+    {"": [COMPARE, GRADIENT_FLOW, ABOUT], "Architecture": ARCHITECTURE}, position="top"
+)
 session.enter(page.url_path)
 page.run()

@@ -2,6 +2,7 @@
 
 import io
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -101,7 +102,7 @@ class Visitor:
     def on_console(self, message):
         # Opened below the root, Streamlit's page looks for its server there first.
         below = message.location["url"].removeprefix(self.address)
-        probing = below.startswith(("/about/_stcore/", "/gradient_flow/_stcore/"))
+        probing = re.match(r"/\w+/_stcore/", below) is not None
         if message.type in ("error", "warning") and not probing:
             self.complaints.append(message.text)
 

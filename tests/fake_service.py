@@ -14,7 +14,7 @@ from functools import cache
 import numpy as np
 from PIL import Image, ImageDraw, UnidentifiedImageError
 
-from tests import fake_flow, fake_runs
+from tests import fake_computation, fake_fields, fake_flow, fake_kernels, fake_runs
 from vgg_viz import architecture
 from vgg_viz.errors import (
     CheckpointError,
@@ -30,8 +30,11 @@ from vgg_viz.requests import (
     ActivationsRequest,
     AttributionRequest,
     ClassifyRequest,
+    DenseMapRequest,
+    EffectiveFieldRequest,
     GradientFlowRequest,
     Job,
+    LayerTimingsRequest,
     PictureRequest,
     RecordingRequest,
     Steering,
@@ -41,6 +44,7 @@ from vgg_viz.results import (
     Activations,
     Attribution,
     Classification,
+    EffectiveField,
     Health,
     ImageInfo,
     JobEvent,
@@ -147,8 +151,13 @@ class FakeService:
                 return self._activate(request)
             case GradientFlowRequest():
                 return fake_flow.gradient_flow(request)
+            case EffectiveFieldRequest():
+                return self._effective_field(request)
             case RecordingRequest():
                 return self.training.recording(request)
+            case LayerTimingsRequest() | DenseMapRequest():
+                return self._computation(request)
+        return self._kernels(request)
 
     def submit(self, job: Job) -> str:
         if isinstance(job, TrainingJob):
@@ -178,6 +187,9 @@ class FakeService:
 
     def runs(self) -> tuple[RunInfo, ...]:
         return self.training.runs()
+
+    def run_weights(self, run: str, step: int) -> bytes:
+        return self.training.weights(run, step)
 
     def rename_run(self, run: str, title: str) -> None:
         self.training.rename(run, title)
@@ -284,6 +296,26 @@ class FakeService:
             float(top.logits[target]),
             provenance(info, request.precision),
         )
+
+    def _effective_field(self, request: EffectiveFieldRequest) -> EffectiveField:
+        info = self._model(request.model)
+        for image in request.images:
+            self._photo(image)
+        made_by = replace(provenance(info, "fp32"), input_size=request.input_size or 224)
+        return fake_fields.effective_field(request, info, made_by)
+
+    def _computation(self, request: LayerTimingsRequest | DenseMapRequest):
+        if isinstance(request, LayerTimingsRequest):
+            return fake_computation.layer_timings(self.models.get(request.model), request)
+        info = self._model(request.model)
+        made_by = provenance(info, request.precision)
+        return fake_computation.dense_map(info, request, self._photo(request.image), made_by)
+
+    def _kernels(self, request):
+        model = getattr(request, "model", None)
+        if image := getattr(request, "image", ""):
+            self._photo(image)
+        return fake_kernels.answer(request, self._model(model) if model else None)
 
     def _activate(self, request: ActivationsRequest) -> Activations:
         info = self._model(request.model)

@@ -3,9 +3,10 @@
 import pytest
 
 from benchmarks import __main__ as command
-from benchmarks import browser, inspection, recorder, startup
+from benchmarks import architecture, browser, inspection, recorder, startup
 from benchmarks.measure import Timing, in_turns, table
 from tests.tiny_assets import make_assets
+from vgg_viz.models.configs import NETWORKS
 
 
 @pytest.fixture
@@ -57,6 +58,17 @@ def test_a_recorded_training_is_a_mean_of_its_steps() -> None:
     assert report.careless == 1.5
 
 
+def test_the_tables_of_every_network_are_timed() -> None:
+    timings = architecture.measure(rounds=5)
+    assert timings.keys() == NETWORKS.keys()
+    # They take below 1 ms: a busy machine does not miss 50 ms, a mistake does.
+    assert all(1000 * timing.best < architecture.BAR for timing in timings.values())
+    described = architecture.describe(timings)
+    assert all(name in described for name in NETWORKS)
+    slow = architecture.describe({"vgg16": Timing((0.06,))})
+    assert "slowest median 60.00 ms, <= 50: MISSED" in slow
+
+
 def test_everybody_has_a_turn_in_every_round() -> None:
     order: list[str] = []
     timings = in_turns(
@@ -75,7 +87,10 @@ def test_numbers_of_a_timing() -> None:
 
 def test_an_unknown_part_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     assert command.main(["inspections"]) == 2
-    assert "choose from inspection, recorder, startup, browser" in capsys.readouterr().err
+    assert (
+        "choose from architecture, inspection, recorder, startup, browser"
+        in capsys.readouterr().err
+    )
 
 
 @pytest.mark.browser

@@ -29,7 +29,7 @@ from vgg_viz.models.networks import build_network
 from vgg_viz.requests import AttributionRequest, ClassifyRequest
 
 ROOT = Path(__file__).resolve().parent.parent
-COMMANDS = ["dashboard", "classify", "cam", "describe", "weights", "runs"]
+COMMANDS = ["dashboard", "classify", "cam", "describe", "diff", "weights", "runs"]
 
 
 @pytest.fixture(autouse=True)

@@ -20,6 +20,7 @@ FULL_SIZE = {
     "vgg11": (132_863_336, 9_220_480),
     "vgg11_lrn": (132_863_336, 9_220_480),
     "vgg13": (133_047_848, 9_404_992),
+    "vgg13_5x5": (134_503_528, 10_860_672),
     "vgg16_c": (133_638_952, 9_996_096),
     "vgg16": (138_357_544, 14_714_688),
     "vgg19": (143_667_240, 20_024_384),
@@ -197,15 +198,16 @@ def test_a_config_is_built_exactly_when_torch_can_run_it(name, size):
     ceil=st.booleans(),
     side=st.integers(1, 64),
     pool=st.booleans(),
+    dilation=st.integers(1, 3),
 )
-def test_out_side_is_torchs(kernel, stride, padding, ceil, side, pool):
+def test_out_side_is_torchs(kernel, stride, padding, ceil, side, pool, dilation):
     if pool:
         padding = min(padding, kernel // 2)  # torch asks for that
-        row = Layer("pool", "max_pool", 0, kernel, stride, padding, ceil)
-        module = nn.MaxPool2d(kernel, stride, padding, ceil_mode=ceil)
+        row = Layer("pool", "max_pool", 0, kernel, stride, padding, ceil, dilation=dilation)
+        module = nn.MaxPool2d(kernel, stride, padding, dilation, ceil_mode=ceil)
     else:
-        row = Layer("conv", "conv", 2, kernel, stride, padding)
-        module = nn.Conv2d(1, 2, kernel, stride, padding, device="meta")
+        row = Layer("conv", "conv", 2, kernel, stride, padding, dilation=dilation)
+        module = nn.Conv2d(1, 2, kernel, stride, padding, dilation, device="meta")
     try:
         expected = module(torch.empty(1, 1, side, side, device="meta")).shape[-1]
     except RuntimeError:

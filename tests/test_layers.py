@@ -19,10 +19,11 @@ ROOT = Path(__file__).resolve().parent.parent
 LAYERS = [
     {"errors"},
     {"requests", "results"},
-    {"models", "images", "preprocessing", "architecture", "recordings"},
+    {"models", "images", "preprocessing", "architecture", "published", "recordings"},
     {"capture"},
     {"gradient_flow", "initialization"},  # trainings record the one and start from the other
-    {"activations", "attribution", "feature_vis", "filters", "transfer"},
+    {"activations", "attribution", "effective_field", "feature_vis", "filters", "transfer"}
+    | {"dense", "profiling"},
     {"training"},  # records what attributions show while a network learns
     {"service"},
     {"cli"},
@@ -30,12 +31,15 @@ LAYERS = [
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 ANALYSIS = LAYERS[5]
 
-FIGURES_SEES = {"architecture", "errors", "results"}  # tables and answers
+FIGURES_SEES = {"architecture", "errors", "published", "results"}  # tables and answers
 SEES_FIGURES = {"cli"}
-DASHBOARD_SEES = {"architecture", "errors", "figures", "requests", "results", "service"}
+DASHBOARD_SEES = {"architecture", "errors", "figures", "published", "requests"} | {
+    "results",
+    "service",
+}
 
 TORCH = {"captum", "pytorchcv", "torch", "torchvision"}
-TORCH_FREE = {"errors", "figures", "requests", "results"}
+TORCH_FREE = {"errors", "figures", "published", "requests", "results"}
 HOOK = re.compile(r"register_(\w+_)?hook")
 VAGUE = re.compile(r"(.*_)?(utils?|helpers?|managers?)")
 MAX_LINES = 400

@@ -11,14 +11,24 @@ from typing import Generic, Literal, TypeVar
 
 from vgg_viz.results import (
     Activations,
+    Aliasing,
     Attribution,
     Classification,
+    DenseMap,
+    EffectiveField,
+    Factorisation,
     GradientFlow,
+    Kernels,
+    KernelStudy,
+    LayerFactorisation,
+    LayerTimings,
     Picture,
     Recording,
+    SharedFactorisation,
 )
 
 Precision = Literal["fp32", "bf16"]
+Design = Literal["gaussian", "edge", "stripes", "one_px"]
 Answer = TypeVar("Answer")
 
 
@@ -69,6 +79,117 @@ class PictureRequest(Request[Picture]):
     image: str
     model: str | None = None
     size: int = 448
+
+
+@dataclass(frozen=True)
+class EffectiveFieldRequest(Request[EffectiveField]):
+    """Which px of its field does unit (row, column) of `layer` depend on, averaged over `images`?
+
+    `channel` None: the sum of all channels. `input_size` None: the model's own; at another size
+    the adaptive pool brings the last map to the grid its weights know.
+    """
+
+    model: str
+    layer: str
+    row: int
+    column: int
+    images: tuple[str, ...]
+    channel: int | None = None
+    input_size: int | None = None
+
+
+@dataclass(frozen=True)
+class LayerTimingsRequest(Request[LayerTimings]):
+    """How long does each layer take on this device, and how fast could the device be?
+
+    "<network>:random" is the paper's network at full width, built for this and forgotten: times do
+    not depend on what the weights are. `input_size` None: the model's own. Another `attempt` is
+    another measurement of the same.
+    """
+
+    model: str
+    batch: int = 1
+    input_size: int | None = None
+    precision: Precision = "fp32"
+    attempt: int = 0
+
+
+@dataclass(frozen=True)
+class DenseMapRequest(Request[DenseMap]):
+    """Which classes are where? The fully-connected layers slid over the whole photo in one pass.
+
+    `side` is the photo's short side in px. With `crops` the network is also run crop by crop, for
+    comparison: as many passes as there are positions.
+    """
+
+    model: str
+    image: str
+    side: int
+    crops: bool = False
+    precision: Precision = "fp32"
+
+
+@dataclass(frozen=True)
+class KernelsRequest(Request[Kernels]):
+    """The weights of a convolution; `layer` None: the first one."""
+
+    model: str
+    layer: str | None = None
+
+
+@dataclass(frozen=True)
+class KernelStudyRequest(Request[KernelStudy]):
+    """What do the kernels of the first convolution pass, which are dead, which are alike?"""
+
+    model: str
+
+
+@dataclass(frozen=True)
+class FactorisationRequest(Request[Factorisation]):
+    """Can `channels` pairs of 3x3 kernels make this 5x5 kernel, its 25 values row by row?"""
+
+    kernel: tuple[float, ...]
+    channels: int = 1
+
+
+@dataclass(frozen=True)
+class LayerFactorisationRequest(Request[LayerFactorisation]):
+    """Which kernels of a 5x5 layer could a pair of 3x3 make? `layer` None: the first such layer."""
+
+    model: str
+    layer: str | None = None
+
+
+@dataclass(frozen=True)
+class SharedFactorisationRequest(Request[SharedFactorisation]):
+    """How well does a pair of 3x3 layers make a whole 5x5 layer, by the channels between them?"""
+
+    model: str
+    layer: str | None = None
+
+
+@dataclass(frozen=True)
+class AliasingRequest(Request[Aliasing]):
+    """What does the stride of the first convolution do to a picture?
+
+    `image` "" is the zone plate. `channel` None: by `which`, the one of median alias share
+    ("typical"), of the largest ("most"), or with the strongest map ("strongest").
+    """
+
+    model: str
+    image: str = ""
+    channel: int | None = None
+    which: Literal["typical", "most", "strongest"] = "typical"
+
+
+@dataclass(frozen=True)
+class DesignedAliasingRequest(Request[Aliasing]):
+    """What does a stride do to a picture, with a kernel made by formula instead of learned?"""
+
+    design: Design
+    kernel: int  # px
+    stride: int
+    image: str = ""
 
 
 @dataclass(frozen=True)

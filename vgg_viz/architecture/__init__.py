@@ -14,22 +14,42 @@ from vgg_viz.architecture.description import (
     describe_network,
     layer_infos,
 )
+from vgg_viz.architecture.ledger import Change, Costs, Ledger, diff
+from vgg_viz.architecture.memory import LayerMemory, NetworkMemory, memory_of, moved_bytes
 from vgg_viz.architecture.pairing import (
     SeesPartOfTheInput,
     pair_by_depth,
     pair_by_receptive_field,
 )
 from vgg_viz.architecture.receptive_field import ReceptiveField
+from vgg_viz.architecture.stacks import Convolutions, StackComparison, break_even, compare_stack
+from vgg_viz.architecture.unit_fields import UnitFields, unit_fields
+from vgg_viz.models.configs import least_input_size
 
 __all__ = [
     "Architecture",
+    "Change",
+    "Convolutions",
+    "Costs",
+    "LayerMemory",
     "LayerRow",
+    "Ledger",
+    "NetworkMemory",
     "ReceptiveField",
     "SeesPartOfTheInput",
+    "StackComparison",
+    "UnitFields",
+    "break_even",
+    "compare_stack",
     "describe",
     "describe_model",
     "describe_network",
+    "diff",
     "layer_infos",
+    "least_input_size",
+    "memory_of",
+    "moved_bytes",
     "pair_by_depth",
     "pair_by_receptive_field",
+    "unit_fields",
 ]

@@ -28,6 +28,7 @@ class LayerRow:
     kernel: int  # px of the layer's own input, like stride and padding
     stride: int
     padding: int
+    dilation: int  # step between the kernel's taps; 1: none is left out
     parameters: int  # learned values; the running statistics of batch norm are none
     macs: int  # multiply-accumulates; FLOPs = 2 x MACs
     receptive_field: ReceptiveField
@@ -145,7 +146,7 @@ def describe(config: NetworkConfig, input_size: int | None = None) -> Architectu
         layer = _at_side(declared, side)
         if layer.kind == "avg_pool":
             whole = seen.after(side)  # fc6 is a convolution over the whole last map; fc7, fc8 1x1
-        follows = seen.after(layer.kernel, layer.stride, layer.padding)
+        follows = seen.after(layer.kernel, layer.stride, layer.padding, layer.dilation)
         seen = whole if layer.kind == "linear" else follows
         rows.append(_row(layer, channels, side, seen))
         channels, side = rows[-1].out_channels, rows[-1].out_side
@@ -220,6 +221,7 @@ def _row(layer: Layer, channels: int, side: int, seen: ReceptiveField) -> LayerR
         kernel=layer.kernel,
         stride=layer.stride,
         padding=layer.padding,
+        dilation=layer.dilation,
         parameters=parameters,
         macs=macs,
         receptive_field=seen,

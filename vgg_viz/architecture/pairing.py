@@ -17,7 +17,7 @@ class SeesPartOfTheInput(Protocol):
 
     @property
     def kind(self) -> str:
-        """Only "conv" is paired."""
+        """Layers of one kind are paired."""
         ...
 
     @property
@@ -27,7 +27,11 @@ class SeesPartOfTheInput(Protocol):
 
 
 def pair_by_receptive_field(
-    layer: str, of: Sequence[SeesPartOfTheInput], to: Sequence[SeesPartOfTheInput]
+    layer: str,
+    of: Sequence[SeesPartOfTheInput],
+    to: Sequence[SeesPartOfTheInput],
+    *,
+    kind: str = "conv",
 ) -> str:
     """Name the convolution of `to` that sees most nearly as much of the input as `layer` of `of`.
 
@@ -36,10 +40,11 @@ def pair_by_receptive_field(
     `pair_by_depth`, and so a network is paired with itself layer by layer.
 
     Takes the layers of two networks (`layer_infos(config)` or `ModelInfo.layers`); what is not a
-    convolution is passed over. UnknownNameError when `layer` is no convolution of `of`.
+    convolution is passed over, or with `kind` what is not of that kind. UnknownNameError when
+    `layer` is no convolution of `of`.
     """
-    convs, convs_to = _convs(of), _convs(to)
-    position = _position(layer, convs)
+    convs, convs_to = _of_kind(kind, of), _of_kind(kind, to)
+    position = _position(layer, convs, kind)
     size = convs[position].receptive_field
 
     def distance(i: int) -> tuple[Fraction, int]:
@@ -51,15 +56,19 @@ def pair_by_receptive_field(
 
 
 def pair_by_depth(
-    layer: str, of: Sequence[SeesPartOfTheInput], to: Sequence[SeesPartOfTheInput]
+    layer: str,
+    of: Sequence[SeesPartOfTheInput],
+    to: Sequence[SeesPartOfTheInput],
+    *,
+    kind: str = "conv",
 ) -> str:
     """Name the convolution of `to` at the same relative depth as `layer` of `of`.
 
     The first is paired with the first and the last with the last, the others in proportion; half
     way between two, the earlier one is taken. Arguments and errors as `pair_by_receptive_field`.
     """
-    convs, convs_to = _convs(of), _convs(to)
-    position = _position(layer, convs)
+    convs, convs_to = _of_kind(kind, of), _of_kind(kind, to)
+    position = _position(layer, convs, kind)
     gaps = [_depth_gap(position, i, len(convs), len(convs_to)) for i in range(len(convs_to))]
     return convs_to[gaps.index(min(gaps))].name
 
@@ -69,12 +78,12 @@ def _depth_gap(position: int, i: int, count: int, count_to: int) -> int:
     return abs(i * (count - 1) - position * (count_to - 1))
 
 
-def _convs(layers: Sequence[SeesPartOfTheInput]) -> list[SeesPartOfTheInput]:
-    return [layer for layer in layers if layer.kind == "conv"]
+def _of_kind(kind: str, layers: Sequence[SeesPartOfTheInput]) -> list[SeesPartOfTheInput]:
+    return [layer for layer in layers if layer.kind == kind]
 
 
-def _position(name: str, convs: Sequence[SeesPartOfTheInput]) -> int:
+def _position(name: str, convs: Sequence[SeesPartOfTheInput], kind: str) -> int:
     names = [conv.name for conv in convs]
     if name not in names:
-        raise UnknownNameError.among("convolution", name, names)
+        raise UnknownNameError.among("convolution" if kind == "conv" else kind, name, names)
     return names.index(name)

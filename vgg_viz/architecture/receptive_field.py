@@ -15,10 +15,12 @@ class ReceptiveField:
     jump: int = 1  # between the fields of neighbouring units
     padding: int = 0  # how far the first unit's field begins before the input
 
-    def after(self, kernel: int, stride: int = 1, padding: int = 0) -> "ReceptiveField":
-        """Return the field one layer later: r + (k - 1) j, j s, p + pad j."""
+    def after(
+        self, kernel: int, stride: int = 1, padding: int = 0, dilation: int = 1
+    ) -> "ReceptiveField":
+        """Return the field one layer later: r + d (k - 1) j, j s, p + pad j."""
         return ReceptiveField(
-            self.size + (kernel - 1) * self.jump,
+            self.size + dilation * (kernel - 1) * self.jump,
             self.jump * stride,
             self.padding + padding * self.jump,
         )

@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from vgg_viz import __version__
+from vgg_viz.cli.ledger import diff
 from vgg_viz.cli.networks import describe
 from vgg_viz.cli.photos import cam, classify
 from vgg_viz.cli.runs import commands as runs_commands
@@ -26,7 +27,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # plain help: at once, and the same in a pipe
 )
-for command in (dashboard, classify, cam, describe):
+for command in (dashboard, classify, cam, describe, diff):
     app.command()(command)
 app.add_typer(weights_commands, name="weights")
 app.add_typer(runs_commands, name="runs")

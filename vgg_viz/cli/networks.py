@@ -9,19 +9,32 @@ from vgg_viz.architecture import describe as architecture_of
 from vgg_viz.cli.tables import TableFormat, as_csv, as_json, as_table, grouped, in_words
 from vgg_viz.models.configs import NETWORKS, NetworkConfig, build
 
+Width = Annotated[float, typer.Option(help="Channels and fc units, as a factor of the paper's.")]
+Classes = Annotated[int, typer.Option(help="Outputs of fc8.")]
+InputSize = Annotated[
+    int,
+    typer.Option(
+        "--input", help="Side in px the network is built for: fc6 takes the whole last map."
+    ),
+]
+KeepFc = Annotated[
+    bool,
+    typer.Option(
+        "--keep-fc",
+        help="Build for 224 px and show --input to it: the last map is average-pooled to fc6's "
+        "grid, as torchvision does; no parameter is added.",
+    ),
+]
+
 
 def describe(
     network: Annotated[
         str | None, typer.Argument(help="For example vgg16 or zfnet_b; without it, all networks.")
     ] = None,
-    width: Annotated[
-        float, typer.Option(help="Channels and fc units, as a factor of the paper's.")
-    ] = 1.0,
-    classes: Annotated[int, typer.Option(help="Outputs of fc8.")] = 1000,
-    input_size: Annotated[
-        int,
-        typer.Option("--input", help="Side in px the network is built for; fixes fc6's grid."),
-    ] = 224,
+    width: Width = 1.0,
+    classes: Classes = 1000,
+    input_size: InputSize = 224,
+    keep_fc: KeepFc = False,
     output: Annotated[TableFormat, typer.Option("--format")] = TableFormat.TABLE,
 ) -> None:
     """What is a network made of, and what does it cost?
@@ -29,8 +42,10 @@ def describe(
     Layers, parameters, MACs, memory and receptive fields of one, or a list of all.
     """
     names = [network] if network else list(NETWORKS)
-    configs = [build(name, width=width, classes=classes, input_size=input_size) for name in names]
-    found = [architecture_of(config) for config in configs]
+    found = [
+        described(name, width=width, classes=classes, input_size=input_size, keep_fc=keep_fc)
+        for name in names
+    ]
     if output is TableFormat.JSON:
         fields = [{**_totals(a), "layers": [_layer(row) for row in a.rows]} for a in found]
         typer.echo(as_json(fields[0] if network else fields))
@@ -39,6 +54,16 @@ def describe(
         typer.echo(as_csv([_layer(row) for row in rows] if network else [*map(_totals, found)]))
     else:
         typer.echo(_one(found[0]) if network else _list(found))
+
+
+def described(
+    network: str, *, width: float, classes: int, input_size: int, keep_fc: bool
+) -> Architecture:
+    """Return the network built for `input_size` px, or built for 224 px and shown that size."""
+    built = 224 if keep_fc else input_size
+    return architecture_of(
+        build(network, width=width, classes=classes, input_size=built), input_size
+    )
 
 
 def _totals(a: Architecture) -> dict[str, Any]:
@@ -96,10 +121,11 @@ def _one(a: Architecture) -> str:
         ]
         for row in a.rows
     ]
-    return "\n".join((_heading(a), "", as_table(header, rows, left=(0, 1)), "", _sums(a)))
+    return "\n".join((heading(a), "", as_table(header, rows, left=(0, 1)), "", _sums(a)))
 
 
-def _heading(a: Architecture) -> str:
+def heading(a: Architecture) -> str:
+    """Return "VGG-16 (D) (arXiv 1409.1556) at 224 px, 1 x width, 1000 classes"."""
     config, spec = a.config, NETWORKS[a.config.network]
     return (
         f"{spec.title} ({spec.paper}) at {a.input_size} px, {config.width:g} x width, "

@@ -33,7 +33,8 @@ class Layer:
     """One row of a table.
 
     `out` is the number of output channels (conv) or features (linear), or the side of the output
-    grid (avg_pool); `kernel`, `stride` and `padding` are in px of the layer's own input.
+    grid (avg_pool); `kernel`, `stride`, `padding` and `dilation` (the step between the kernel's
+    taps) are in px of the layer's own input.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Layer:
     padding: int = 0
     ceil_mode: bool = False
     lrn_k: float = 2.0  # AlexNet's constants: n = 5, alpha = 1e-4, beta = 0.75, k = 2
+    dilation: int = 1
 
 
 LRN_SIZE, LRN_ALPHA, LRN_BETA = 5, 1e-4, 0.75
@@ -97,16 +99,16 @@ class NetworkSpec:
 
 
 def _vgg(name: str, title: str, stages: str, *, bn: bool = False, lrn: bool = False) -> NetworkSpec:
-    """A VGG from a stage string such as "64 64 | 128 128": 3x3 convolutions, "c256" is 1x1."""
+    """A VGG from a stage string such as "64 64 | 128": 3x3; "c256" is 1x1, "f256" is 5x5."""
     plan = [stage.split() for stage in stages.split("|")]
-    channels = tuple(int(item.lstrip("c")) for stage in plan for item in stage)
+    channels = tuple(int(item.lstrip("cf")) for stage in plan for item in stage)
 
     def table(widths: tuple[int, ...]) -> tuple[Layer, ...]:
         rows: list[Layer] = []
         left = list(widths)
         for i, stage in enumerate(plan, start=1):
             for j, item in enumerate(stage, start=1):
-                kernel = 1 if item.startswith("c") else 3
+                kernel = {"c": 1, "f": 5}.get(item[0], 3)
                 rows.append(
                     Layer(f"conv{i}_{j}", "conv", left.pop(0), kernel, padding=(kernel - 1) // 2)
                 )
@@ -173,6 +175,7 @@ def _three_convs(channels: tuple[int, int, int]) -> tuple[Layer, ...]:
 
 _A = "64 | 128 | 256 256 | 512 512 | 512 512"
 _B = "64 64 | 128 128 | 256 256 | 512 512 | 512 512"
+_B5 = "f64 | f128 | f256 | f512 | f512"  # each pair of 3x3 of B is one 5x5: the paper's comparison
 _C = "64 64 | 128 128 | 256 256 c256 | 512 512 c512 | 512 512 c512"
 _D = "64 64 | 128 128 | 256 256 256 | 512 512 512 | 512 512 512"
 _E = "64 64 | 128 128 | 256 256 256 256 | 512 512 512 512 | 512 512 512 512"
@@ -186,6 +189,7 @@ NETWORKS: dict[str, NetworkSpec] = {
         _vgg("vgg11", "VGG-11 (A)", _A),
         _vgg("vgg11_lrn", "VGG-11 (A-LRN)", _A, lrn=True),
         _vgg("vgg13", "VGG-13 (B)", _B),
+        _vgg("vgg13_5x5", "Shallow B (5x5)", _B5),
         _vgg("vgg16_c", "VGG-16 (C)", _C),
         _vgg("vgg16", "VGG-16 (D)", _D),
         _vgg("vgg19", "VGG-19 (E)", _E),
@@ -251,7 +255,7 @@ def out_side(row: Layer, side: int) -> int:
     """Side in px of what `row` makes of a map of `side` px, by torch's rules (ceil mode too)."""
     if row.kind not in ("conv", "max_pool"):
         return row.out if row.kind == "avg_pool" else side
-    span = side + 2 * row.padding - row.kernel
+    span = side + 2 * row.padding - row.dilation * (row.kernel - 1) - 1
     steps = -(-span // row.stride) if row.ceil_mode else span // row.stride
     # torch drops a last window that would start beyond the map and its left padding.
     if row.ceil_mode and steps * row.stride >= side + row.padding:
@@ -266,11 +270,17 @@ def _grid_side(network: str, rows: tuple[Layer, ...], input_size: int) -> int:
         for row in rows:
             side = out_side(row, side)
         return side
-    least = next(size for size in range(1, 1024) if _collapsing_layer(rows, size) is None)
     raise InputError(
         f"An input of {input_size} px is too small for {network}: nothing is left at {collapsed}. "
-        f"Give at least {least} px."
+        f"Give at least {least_input_size(network)} px."
     )
+
+
+def least_input_size(network: str) -> int:
+    """Return the least input in px that leaves a last map; UnknownNameError as `spec`."""
+    entry = spec(network)
+    rows = entry.table(entry.channels)
+    return next(size for size in range(1, 1024) if _collapsing_layer(rows, size) is None)
 
 
 def _collapsing_layer(rows: tuple[Layer, ...], input_size: int) -> str | None:

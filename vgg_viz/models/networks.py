@@ -72,7 +72,9 @@ def _modules(config: NetworkConfig) -> "OrderedDict[str, nn.Module]":
     features = 0
     for row in config.layers:
         if row.kind == "conv":
-            modules[row.name] = nn.Conv2d(channels, row.out, row.kernel, row.stride, row.padding)
+            modules[row.name] = nn.Conv2d(
+                channels, row.out, row.kernel, row.stride, row.padding, row.dilation
+            )
             channels = row.out
         elif row.kind == "linear":
             modules[row.name] = nn.Linear(features, row.out)
@@ -94,7 +96,9 @@ def _parameter_free(row: Layer, channels: int) -> nn.Module:
         case "lrn":
             return nn.LocalResponseNorm(LRN_SIZE, LRN_ALPHA, LRN_BETA, row.lrn_k)
         case "max_pool":
-            return nn.MaxPool2d(row.kernel, row.stride, row.padding, ceil_mode=row.ceil_mode)
+            return nn.MaxPool2d(
+                row.kernel, row.stride, row.padding, row.dilation, ceil_mode=row.ceil_mode
+            )
         case "avg_pool":
             return nn.AdaptiveAvgPool2d(row.out)
         case "flatten":

@@ -3,6 +3,13 @@
 Arrays are read-only. Results compare by identity (`eq=False`): arrays have no single truth value.
 """
 
+from vgg_viz.results.computation import (
+    Bound,
+    CropComparison,
+    DenseMap,
+    LayerTiming,
+    LayerTimings,
+)
 from vgg_viz.results.description import (
     DatasetInfo,
     ImageInfo,
@@ -12,6 +19,15 @@ from vgg_viz.results.description import (
     NetworkInfo,
     SampleInfo,
     ServiceDescription,
+)
+from vgg_viz.results.fields import EffectiveField
+from vgg_viz.results.filters import (
+    Aliasing,
+    Factorisation,
+    Kernels,
+    KernelStudy,
+    LayerFactorisation,
+    SharedFactorisation,
 )
 from vgg_viz.results.jobs import Health, JobEvent, JobState
 from vgg_viz.results.photos import Activations, Attribution, Classification, Picture
@@ -34,9 +50,15 @@ __all__ = [
     "MAGNITUDES",
     "QUANTITIES",
     "Activations",
+    "Aliasing",
     "Attribution",
+    "Bound",
     "Classification",
+    "CropComparison",
     "DatasetInfo",
+    "DenseMap",
+    "EffectiveField",
+    "Factorisation",
     "Finding",
     "Float32",
     "GradientFlow",
@@ -45,8 +67,13 @@ __all__ = [
     "InitializationInfo",
     "JobEvent",
     "JobState",
+    "KernelStudy",
+    "Kernels",
+    "LayerFactorisation",
     "LayerFlow",
     "LayerInfo",
+    "LayerTiming",
+    "LayerTimings",
     "ModelInfo",
     "NetworkInfo",
     "Picture",
@@ -57,4 +84,5 @@ __all__ = [
     "SampleInfo",
     "Series",
     "ServiceDescription",
+    "SharedFactorisation",
 ]
