@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -80,6 +80,27 @@ def wait_until(condition, seconds):
     while not condition():
         assert time.monotonic() < end, "waited in vain"
         time.sleep(0.1)
+
+
+@contextmanager
+def visiting(browser: Browser, address: str, kind: type, page: str = "") -> Iterator[Callable]:
+    """Open visitors of a page by `make(query, **options)`, each in a browser context of its own.
+
+    At the end none of them had an error in the console or left this machine.
+    """
+    visitors = []
+
+    def make(query="", *, kind=kind, **options):
+        context = browser.new_context(**{"viewport": SCREEN, **options})
+        visitors.append(kind(context, address))
+        visitors[-1].open(f"{page}?{query}" if query else page)
+        return visitors[-1]
+
+    yield make
+    for visitor in visitors:
+        visitor.page.close()
+        visitor.context.close()
+    assert [complaint for visitor in visitors for complaint in visitor.complaints] == []
 
 
 class Visitor:

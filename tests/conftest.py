@@ -1,18 +1,61 @@
 """Fixtures that several test files share."""
 
+import sys
+
 import pytest
 
 from browser import launched, running_dashboard
-from dashboard import service
+from dashboard import service as dashboard_service
 from fake_service import FakeService
+from pages import whole_app
+from tests.tiny_assets import make_assets
+from vgg_viz import cli
+from vgg_viz.service.local import LocalService
 
 
 @pytest.fixture
 def fake(monkeypatch):
     """The service behind the pages of this test: one without networks."""
     made = FakeService()
-    monkeypatch.setattr(service, "get_service", lambda: made)
+    monkeypatch.setattr(dashboard_service, "get_service", lambda: made)
     return made
+
+
+@pytest.fixture
+def vgg(capsys, monkeypatch):
+    """Run a `vgg-viz` command in this process: (exit code, stdout, stderr)."""
+
+    def run(*words):
+        monkeypatch.setattr(sys, "argv", ["vgg-viz", *map(str, words)])
+        with pytest.raises(SystemExit) as end:
+            cli.app_entry()
+        out, err = capsys.readouterr()
+        return end.value.code or 0, out, err
+
+    return run
+
+
+@pytest.fixture
+def app(fake):
+    """All pages over the fake service."""
+    return whole_app()
+
+
+@pytest.fixture(scope="module")
+def assets(tmp_path_factory):
+    """A folder of tiny networks and photos, in place of the bundled ones."""
+    folder = make_assets(tmp_path_factory.mktemp("assets"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("VGG_VIZ_ASSETS", str(folder))
+        patch.setenv("VGG_VIZ_CACHE", str(folder / "cache"))
+        yield folder
+
+
+@pytest.fixture(scope="module")
+def service(assets):
+    """A real service with tiny networks."""
+    with LocalService("cpu") as made:
+        yield made
 
 
 @pytest.fixture(scope="module")

@@ -1,5 +1,6 @@
 """What tests of pages share: a page over the fake service, opened at an address, and its words."""
 
+import json
 from pathlib import Path
 
 from streamlit.testing.v1 import AppTest
@@ -26,6 +27,18 @@ def opened(app, **params):
     app.run()
     assert not app.exception
     return app
+
+
+def at_page(app, name, **params):
+    """The page of the whole app at an address, reached from Compare as a person does."""
+    app.run()
+    app.switch_page(f"app_pages/{name}.py")
+    return opened(app, **params)
+
+
+def charts(app):
+    """Every plotly chart, as plotly's own JSON."""
+    return [json.loads(element.proto.spec) for element in app.get("plotly_chart")]
 
 
 def texts(app) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from browser import PHONE, SCREEN, Visitor
+from browser import PHONE, Visitor, visiting
 from vgg_viz.published import EVERY_ERROR
 
 pytestmark = pytest.mark.browser
@@ -31,19 +31,8 @@ class ChallengeVisitor(Visitor):
 
 @pytest.fixture
 def visit(chromium, server):
-    """Open visitors; at the end none of them had an error in the console or left this machine."""
-    visitors = []
-
-    def make(query="", **options):
-        context = chromium.new_context(**{"viewport": SCREEN, **options})
-        visitors.append(ChallengeVisitor(context, server))
-        visitors[-1].open(f"{PAGE}?{query}" if query else PAGE)
-        return visitors[-1]
-
-    yield make
-    for visitor in visitors:
-        visitor.context.close()
-    assert [complaint for visitor in visitors for complaint in visitor.complaints] == []
+    with visiting(chromium, server, ChallengeVisitor, PAGE) as make:
+        yield make
 
 
 def test_pointing_at_a_mark_says_protocol_split_and_source(visit):
@@ -69,6 +58,7 @@ def test_a_view_is_chosen_and_a_reload_keeps_it(visit):
     expect(page.get_by_role("radio", name="Top-1")).to_be_checked()
     expect(visitor.chart).to_contain_text("27.0 → 27.3")
     page.go_back()
+    visitor.painted()
     expect(visitor.chart).to_contain_text("8.8 → 9.0")
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from browser import PHONE, SCREEN, Visitor
+from browser import PHONE, SCREEN, Visitor, visiting
 
 pytestmark = pytest.mark.browser
 
@@ -34,19 +34,8 @@ class ComputationVisitor(Visitor):
 
 @pytest.fixture
 def visit(chromium, server):
-    """Open visitors; at the end none of them had an error in the console or left this machine."""
-    visitors = []
-
-    def make(query="", **options):
-        context = chromium.new_context(**{"viewport": SCREEN, **options})
-        visitors.append(ComputationVisitor(context, server))
-        visitors[-1].open(f"{PAGE}?{query}" if query else PAGE)
-        return visitors[-1]
-
-    yield make
-    for visitor in visitors:
-        visitor.context.close()
-    assert [complaint for visitor in visitors for complaint in visitor.complaints] == []
+    with visiting(chromium, server, ComputationVisitor, PAGE) as make:
+        yield make
 
 
 def test_both_networks_stand_beside_one_another_above_the_fold(visit):

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import expect
 
-from browser import PHONE, SCREEN, Visitor, running_dashboard
+from browser import PHONE, SCREEN, Visitor, running_dashboard, visiting
 
 pytestmark = pytest.mark.browser
 
@@ -51,19 +51,8 @@ class EvolutionVisitor(Visitor):
 
 @pytest.fixture
 def visit(chromium, server):
-    """Open visitors; at the end none of them had an error in the console or left this machine."""
-    visitors = []
-
-    def make(query="", **options):
-        context = chromium.new_context(**{"viewport": SCREEN, **options})
-        visitors.append(EvolutionVisitor(context, server))
-        visitors[-1].open(f"{PAGE}?{query}" if query else PAGE)
-        return visitors[-1]
-
-    yield make
-    for visitor in visitors:
-        visitor.context.close()
-    assert [complaint for visitor in visitors for complaint in visitor.complaints] == []
+    with visiting(chromium, server, EvolutionVisitor, PAGE) as make:
+        yield make
 
 
 def test_blocks_are_to_scale_aligned_and_above_the_fold(visit):

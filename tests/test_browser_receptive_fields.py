@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import expect
 
-from browser import PHONE, SCREEN, Visitor
+from browser import PHONE, SCREEN, Visitor, visiting
 from vgg_viz.architecture import describe_network, unit_fields
 
 pytestmark = pytest.mark.browser
@@ -58,19 +58,8 @@ class FieldVisitor(Visitor):
 
 @pytest.fixture
 def visit(chromium, server):
-    """Open visitors; at the end none of them had an error in the console or left this machine."""
-    visitors = []
-
-    def make(query="", **options):
-        context = chromium.new_context(**{"viewport": SCREEN, **options})
-        visitors.append(FieldVisitor(context, server))
-        visitors[-1].open(f"{PAGE}?{query}" if query else PAGE)
-        return visitors[-1]
-
-    yield make
-    for visitor in visitors:
-        visitor.context.close()
-    assert [complaint for visitor in visitors for complaint in visitor.complaints] == []
+    with visiting(chromium, server, FieldVisitor, PAGE) as make:
+        yield make
 
 
 def nearest(network, layer, px):

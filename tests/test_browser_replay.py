@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import expect
 
-from browser import PHONE, SCREEN, Visitor, wait_until
+from browser import PHONE, Visitor, visiting, wait_until
 
 pytestmark = pytest.mark.browser
 PAINT_BUDGET = 100  # ms; software rendering on a shared core needs 5 to 20
@@ -40,20 +40,8 @@ class Viewer(Visitor):
 
 @pytest.fixture
 def visit(chromium, server):
-    """Open visitors; at the end none of them had an error in the console or left this machine."""
-    visitors = []
-
-    def make(query, kind=Viewer, **options):
-        context = chromium.new_context(**{"viewport": SCREEN, **options})
-        visitors.append(kind(context, server))
-        visitors[-1].open(f"gradient_flow?{query}")
-        return visitors[-1]
-
-    yield make
-    for visitor in visitors:
-        visitor.page.close()
-        visitor.context.close()
-        assert visitor.complaints == []
+    with visiting(chromium, server, Viewer, "gradient_flow") as make:
+        yield make
 
 
 def changed(before, after):

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from browser import PHONE, SCREEN, Visitor
+from browser import PHONE, SCREEN, Visitor, visiting
 
 pytestmark = pytest.mark.browser
 
@@ -27,19 +27,8 @@ class FilterVisitor(Visitor):
 
 @pytest.fixture
 def visit(chromium, server):
-    """Open visitors; at the end none of them had an error in the console or left this machine."""
-    visitors = []
-
-    def make(query="", **options):
-        context = chromium.new_context(**{"viewport": SCREEN, **options})
-        visitors.append(FilterVisitor(context, server))
-        visitors[-1].open(f"{PAGE}?{query}")
-        return visitors[-1]
-
-    yield make
-    for visitor in visitors:
-        visitor.context.close()
-    assert [complaint for visitor in visitors for complaint in visitor.complaints] == []
+    with visiting(chromium, server, FilterVisitor, PAGE) as make:
+        yield make
 
 
 def test_the_first_chart_is_above_the_fold(visit):

@@ -1,53 +1,20 @@
 """The page "ImageNet challenge", run by Streamlit's AppTest over a service without networks."""
 
-import json
 import re
-from pathlib import Path
 
 import pytest
-from streamlit.testing.v1 import AppTest
 
-from dashboard import challenge_panels, service
+from dashboard import challenge_panels
 from dashboard.challenge_panels import VIEWS, ChallengeSettings
 from dashboard.charts import csv_file
 from dashboard.selection import WHERE
-from fake_service import FakeService
+from pages import at_page, charts, texts
 from vgg_viz import figures, published
 from vgg_viz.published import COMPARISONS
 
-APP = Path(__file__).resolve().parent.parent / "dashboard" / "streamlit_app.py"
-PAGE = "app_pages/challenge.py"
-
-
-@pytest.fixture
-def fake(monkeypatch):
-    made = FakeService()
-    monkeypatch.setattr(service, "get_service", lambda: made)
-    return made
-
-
-@pytest.fixture
-def app(fake):
-    return AppTest.from_file(str(APP), default_timeout=120)
-
 
 def opened(app, **params):
-    app.run()
-    app.switch_page(PAGE)
-    for name, value in params.items():
-        app.query_params[name] = value
-    app.run()
-    assert not app.exception
-    return app
-
-
-def texts(app):
-    """All running text."""
-    return " ".join(e.value for e in [*app.markdown, *app.caption])
-
-
-def charts(app):
-    return [json.loads(element.proto.spec) for element in app.get("plotly_chart")]
+    return at_page(app, "challenge", **params)
 
 
 def test_the_first_view_is_the_winners(app, fake):
@@ -66,7 +33,7 @@ def test_the_first_view_is_the_winners(app, fake):
 
 def test_no_network_is_asked_for_anything(app, fake):
     app.run()
-    app.switch_page(PAGE)
+    app.switch_page("app_pages/challenge.py")
     fake.asked.clear()
     for view in VIEWS:
         app.query_params["view"] = view

@@ -20,7 +20,7 @@ from PIL import Image
 
 import vgg_viz
 from tests.fake_service import FakeService
-from tests.tiny_assets import NAMES, make_assets
+from tests.tiny_assets import NAMES
 from vgg_viz import cli
 from vgg_viz.architecture import describe
 from vgg_viz.cli.tables import as_table, in_words
@@ -41,20 +41,6 @@ def heard():
 
 
 @pytest.fixture
-def vgg(capsys, monkeypatch):
-    """Run a command in this process: (exit code, stdout, stderr)."""
-
-    def run(*words):
-        monkeypatch.setattr(sys, "argv", ["vgg-viz", *map(str, words)])
-        with pytest.raises(SystemExit) as end:
-            cli.app_entry()
-        out, err = capsys.readouterr()
-        return end.value.code or 0, out, err
-
-    return run
-
-
-@pytest.fixture
 def fake(monkeypatch):
     service = FakeService(fetch_step_seconds=0)
     for module in (cli.photos, cli.weights):
@@ -63,13 +49,9 @@ def fake(monkeypatch):
 
 
 @pytest.fixture(scope="module")
-def tiny(tmp_path_factory):
+def tiny(assets):
     """The real service with tiny bundled networks."""
-    folder = make_assets(tmp_path_factory.mktemp("assets"))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("VGG_VIZ_ASSETS", str(folder))
-        patch.setenv("VGG_VIZ_CACHE", str(folder / "cache"))
-        yield folder
+    return assets
 
 
 def opened(path):

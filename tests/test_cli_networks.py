@@ -4,29 +4,13 @@ import csv
 import io
 import json
 import re
-import sys
 
 import pytest
 
-from vgg_viz import cli
 from vgg_viz.architecture import describe, describe_network, diff
 from vgg_viz.models.configs import build
 
 COSTS = ("parameters", "macs", "activation_bytes", "depth", "receptive_field")
-
-
-@pytest.fixture
-def vgg(capsys, monkeypatch):
-    """Run a command in this process: (exit code, stdout, stderr)."""
-
-    def run(*words):
-        monkeypatch.setattr(sys, "argv", ["vgg-viz", *map(str, words)])
-        with pytest.raises(SystemExit) as end:
-            cli.app_entry()
-        out, err = capsys.readouterr()
-        return end.value.code or 0, out, err
-
-    return run
 
 
 def rows_of(text):

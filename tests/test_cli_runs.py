@@ -6,13 +6,13 @@ import json
 import os
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from tests.test_recordings import flow_row
-from vgg_viz import cli
 from vgg_viz.cli import runs
 from vgg_viz.recordings import RunWriter, read_info, read_recording
 from vgg_viz.results import QUANTITIES, Finding
@@ -46,17 +46,9 @@ def folders(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def vgg(capsys, monkeypatch):
+def vgg(vgg):
     """Run `vgg-viz runs ...` in this process: (exit code, stdout, stderr)."""
-
-    def run(*words):
-        monkeypatch.setattr(sys, "argv", ["vgg-viz", "runs", *map(str, words)])
-        with pytest.raises(SystemExit) as end:
-            cli.app_entry()
-        out, err = capsys.readouterr()
-        return end.value.code or 0, out, err
-
-    return run
+    return partial(vgg, "runs")
 
 
 def rows_of(text):

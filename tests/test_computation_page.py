@@ -1,55 +1,26 @@
 """The page "Parameters and computation", run by AppTest over a service without networks."""
 
-import json
-from pathlib import Path
-
 import pytest
-from streamlit.testing.v1 import AppTest
 
-from dashboard import computation_dense, computation_measured, service
-from fake_service import FakeService
+import pages
+from dashboard import computation_dense, computation_measured
+from pages import charts, texts
 from vgg_viz.errors import InputError, OutOfMemoryError
 from vgg_viz.requests import DenseMapRequest, LayerTimingsRequest, PictureRequest
 
-APP = Path(__file__).resolve().parent.parent / "dashboard" / "streamlit_app.py"
-PAGE = "app_pages/computation.py"
 FREE = (PictureRequest,)  # pictures cost no pass
-
-
-@pytest.fixture
-def fake(monkeypatch):
-    made = FakeService()
-    monkeypatch.setattr(service, "get_service", lambda: made)
-    return made
-
-
-@pytest.fixture
-def app(fake):
-    return AppTest.from_file(str(APP), default_timeout=120)
 
 
 def opened(app, fake, **params):
     app.run()
-    app.switch_page(PAGE)
-    for name, value in params.items():
-        app.query_params[name] = value
+    app.switch_page("app_pages/computation.py")
     fake.asked.clear()
-    app.run()
-    assert not app.exception
-    return app
+    return pages.opened(app, **params)
 
 
 def passes(fake):
     """Questions for which a network would run."""
     return [request for request in fake.asked if not isinstance(request, FREE)]
-
-
-def texts(app):
-    return " ".join(e.value for e in [*app.markdown, *app.caption]).replace("\\", "")
-
-
-def charts(app):
-    return [json.loads(element.proto.spec) for element in app.get("plotly_chart")]
 
 
 def titles(app):

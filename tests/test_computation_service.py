@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests.tiny_assets import NAMES, make_assets
+from tests.tiny_assets import NAMES
 from vgg_viz import profiling
 from vgg_viz.architecture import describe
 from vgg_viz.dense import dense_scores, normalised, scores_by_crops, whole_photo
@@ -24,21 +24,13 @@ ZFNET, VGG, VGG_BN = "zfnet_b:bundled", "vgg16:bundled", "vgg11_bn:bundled"
 
 
 @pytest.fixture(scope="module")
-def assets(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    folder = make_assets(tmp_path_factory.mktemp("assets"))
+def assets(assets: Path) -> Iterator[Path]:
+    """Small matrices and short measurements: tests assert no time."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("VGG_VIZ_ASSETS", str(folder))
-        patch.setenv("VGG_VIZ_CACHE", str(folder / "cache"))
         patch.setattr(profiling, "MATRICES", (64, 128))
         patch.setattr(profiling, "COPIED_BYTES", 2**20)
         patch.setattr(computation, "BUDGET", 0.1)
-        yield folder
-
-
-@pytest.fixture(scope="module")
-def service(assets: Path) -> Iterator[LocalService]:
-    with LocalService("cpu") as service:
-        yield service
+        yield assets
 
 
 def cat(assets: Path) -> np.ndarray:

@@ -1,10 +1,8 @@
 """The page From ZFNet to VGG, run by Streamlit's AppTest over a service without networks."""
 
 import re
-from pathlib import Path
 
 import pytest
-from streamlit.testing.v1 import AppTest
 
 from dashboard import evolution_controls, evolution_panels, service
 from dashboard.evolution_controls import EvolutionSettings, best_model, choices, with_network
@@ -12,12 +10,10 @@ from dashboard.evolution_story import STEPS
 from dashboard.selection import default_selection
 from fake_networks import make_service
 from fake_service import fake_model
+from pages import opened, texts, whole_app
 from vgg_viz import figures
 from vgg_viz.architecture import describe_network, diff
 from vgg_viz.models.configs import NETWORKS
-
-APP = Path(__file__).resolve().parent.parent / "dashboard" / "streamlit_app.py"
-PAGE = "app_pages/evolution.py"
 
 
 @pytest.fixture
@@ -44,21 +40,9 @@ def frames(monkeypatch):
 
 @pytest.fixture
 def app(fake):
-    at = AppTest.from_file(str(APP), default_timeout=120)
-    at.switch_page(PAGE)
+    at = whole_app()
+    at.switch_page("app_pages/evolution.py")
     return at
-
-
-def opened(app, **params):
-    for name, value in params.items():
-        app.query_params[name] = value
-    app.run()
-    assert not app.exception
-    return app
-
-
-def texts(app):
-    return " ".join(e.value for e in [*app.markdown, *app.caption]).replace("\\", "")
 
 
 def table(app, start):

@@ -1,13 +1,9 @@
 """Effective fields through the real service, with tiny networks."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
 
-from tests.tiny_assets import make_assets
 from vgg_viz.architecture import describe, unit_fields
 from vgg_viz.effective_field import extent, gradient_heat
 from vgg_viz.errors import (
@@ -22,24 +18,8 @@ from vgg_viz.models.weights import load_model
 from vgg_viz.preprocessing import Preprocessing, prepare
 from vgg_viz.requests import EffectiveFieldRequest
 from vgg_viz.service import fields
-from vgg_viz.service.local import LocalService
 
 ZFNET, VGG, VGG_BN = "zfnet_b:bundled", "vgg16:bundled", "vgg11_bn:bundled"
-
-
-@pytest.fixture(scope="module")
-def assets(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    folder = make_assets(tmp_path_factory.mktemp("assets"))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("VGG_VIZ_ASSETS", str(folder))
-        patch.setenv("VGG_VIZ_CACHE", str(folder / "cache"))
-        yield folder
-
-
-@pytest.fixture(scope="module")
-def service(assets: Path) -> Iterator[LocalService]:
-    with LocalService("cpu") as service:
-        yield service
 
 
 def asked(**changes: object) -> EffectiveFieldRequest:

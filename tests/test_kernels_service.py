@@ -1,14 +1,10 @@
 """Kernels through the real service: weights as they are, validation, and nothing left behind."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
 from torch.nn import functional as F
 
-from tests.tiny_assets import make_assets
 from vgg_viz.errors import InputError, MissingImageError, UnknownNameError
 from vgg_viz.filters.designs import DESIGNS
 from vgg_viz.images import decode
@@ -24,25 +20,9 @@ from vgg_viz.requests import (
     LayerFactorisationRequest,
     SharedFactorisationRequest,
 )
-from vgg_viz.service.local import LocalService
 
 ZFNET, VGG = "zfnet_b:bundled", "vgg16:bundled"
 CORNER = tuple(float(i < 5 or i % 5 == 0) for i in range(25))
-
-
-@pytest.fixture(scope="module")
-def assets(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    folder = make_assets(tmp_path_factory.mktemp("assets"))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("VGG_VIZ_ASSETS", str(folder))
-        patch.setenv("VGG_VIZ_CACHE", str(folder / "cache"))
-        yield folder
-
-
-@pytest.fixture(scope="module")
-def service(assets: Path) -> Iterator[LocalService]:
-    with LocalService("cpu") as service:
-        yield service
 
 
 def loaded(model):

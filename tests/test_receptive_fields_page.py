@@ -1,11 +1,9 @@
 """The page "Receptive fields", run by Streamlit's AppTest over a service without networks."""
 
 import json
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from streamlit.testing.v1 import AppTest
 
 from dashboard import receptive_field_panels as panels
 from dashboard import service
@@ -18,22 +16,13 @@ from dashboard.receptive_field_settings import (
     shown,
 )
 from dashboard.selection import Selection, Side
-from fake_service import SAMPLES, FakeService, fake_model
+from fake_service import SAMPLES, fake_model
+from pages import at_page, texts, whole_app
 from vgg_viz import figures
 from vgg_viz.architecture import describe_network, unit_fields
 from vgg_viz.errors import OutOfMemoryError
 from vgg_viz.models.configs import NETWORKS
 from vgg_viz.requests import EffectiveFieldRequest, PictureRequest
-
-APP = Path(__file__).resolve().parent.parent / "dashboard" / "streamlit_app.py"
-PAGE = "app_pages/receptive_fields.py"
-
-
-@pytest.fixture
-def fake(monkeypatch):
-    made = FakeService()
-    monkeypatch.setattr(service, "get_service", lambda: made)
-    return made
 
 
 @pytest.fixture
@@ -50,25 +39,15 @@ def frames(monkeypatch):
 
 @pytest.fixture
 def app(fake, frames):
-    return AppTest.from_file(str(APP), default_timeout=120)
+    return whole_app()
 
 
 def opened(app, **params):
-    app.run()
-    app.switch_page(PAGE)
-    for name, value in params.items():
-        app.query_params[name] = value
-    app.run()
-    assert not app.exception
-    return app
+    return at_page(app, "receptive_fields", **params)
 
 
 def header(frames, where):
     return frames[f"{where}_field"][0][0]
-
-
-def texts(app):
-    return " ".join(e.value for e in [*app.markdown, *app.caption]).replace("\\", "")
 
 
 def asked(fake):

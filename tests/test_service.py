@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from tests import reference
-from tests.tiny_assets import NAMES, make_assets
+from tests.tiny_assets import NAMES
 from vgg_viz.attribution.registry import METHODS as REGISTERED
 from vgg_viz.errors import (
     InputError,
@@ -39,21 +39,6 @@ from vgg_viz.service.execution import Executor, Limits
 from vgg_viz.service.local import METHODS, LocalService
 
 ZFNET, VGG, VGG_BN = "zfnet_b:bundled", "vgg16:bundled", "vgg11_bn:bundled"
-
-
-@pytest.fixture(scope="module")
-def assets(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    folder = make_assets(tmp_path_factory.mktemp("assets"))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("VGG_VIZ_ASSETS", str(folder))
-        patch.setenv("VGG_VIZ_CACHE", str(folder / "cache"))
-        yield folder
-
-
-@pytest.fixture(scope="module")
-def service(assets: Path) -> Iterator[LocalService]:
-    with LocalService("cpu") as service:
-        yield service
 
 
 @pytest.fixture

@@ -1,13 +1,10 @@
 """Page Small filters, run by Streamlit's AppTest over a service without networks."""
 
-import json
-from pathlib import Path
-
 import pytest
-from streamlit.testing.v1 import AppTest
 
 from dashboard import small_filters_settings as page_settings
 from fake_service import fake_model
+from pages import at_page, charts, texts
 from vgg_viz.errors import OutOfMemoryError
 from vgg_viz.requests import (
     AliasingRequest,
@@ -19,37 +16,15 @@ from vgg_viz.requests import (
     SharedFactorisationRequest,
 )
 
-APP = Path(__file__).resolve().parent.parent / "dashboard" / "streamlit_app.py"
-PAGE = "app_pages/small_filters.py"
 CORNER = ",".join("1" if i < 5 or i % 5 == 0 else "0" for i in range(25))
 
 
-@pytest.fixture
-def app(fake):
-    return AppTest.from_file(str(APP), default_timeout=120)
-
-
 def opened(app, **params):
-    app.run()
-    app.switch_page(PAGE)
-    for name, value in params.items():
-        app.query_params[name] = value
-    app.run()
-    assert not app.exception
-    return app
-
-
-def texts(app):
-    """All running text, without Markdown's escapes."""
-    return " ".join(e.value for e in [*app.markdown, *app.caption]).replace("\\", "")
+    return at_page(app, "small_filters", **params)
 
 
 def asked(fake, *kinds):
     return [request for request in fake.asked if isinstance(request, kinds)]
-
-
-def charts(app):
-    return [json.loads(element.proto.spec) for element in app.get("plotly_chart")]
 
 
 # --- cost ----------------------------------------------------------------------------------------
@@ -274,7 +249,7 @@ def test_aliasing_is_shown_on_the_zone_plate_first(app, fake):
 def test_the_photo_is_the_one_of_page_compare(app, fake):
     app.query_params["image"] = "dog"
     app.run()
-    app.switch_page(PAGE)
+    app.switch_page("app_pages/small_filters.py")
     app.run()
     app.segmented_control(key="small_view").set_value("aliasing").run()
     app.segmented_control(key="small_picture").set_value("photo").run()
