@@ -222,7 +222,7 @@ def row(layer: str, z: float, gradient: float, weights: float = 1e-5) -> LayerFl
 
 def test_the_verdict_names_what_float16_would_lose() -> None:
     said = " ".join(verdict([row("conv1_1", 0.05, 2e-9), row("conv5_2", 3e-6, 4e-4)], 6.9, 1000))
-    assert "conv1_1 is 2.0e-09, 2e+05 times smaller than at conv5_2; float16 would round" in said
+    assert "conv1_1 is 2e-9, 200,000 times smaller than at conv5_2; float16 would round" in said
     assert "signal vanishes" in said
     assert "within a factor of 1 of one another" in said
 
@@ -237,7 +237,11 @@ def test_the_verdict_names_what_float16_would_lose() -> None:
         ([row("a", 1, math.nan), row("b", math.nan, 1)], math.nan, "not a finite number"),
         ([row("a", 1, 0.0), row("b", 0.0, 0.0)], 2.0, "exactly 0"),
         ([row("a", 1, 1e-6), row("b", 1, 1e-6)], 2.0, "only some of its digits"),
-        ([row("a", 1, 1, 1e-5), row("b", 1, 1, 1.0)], 2.0, "range from"),
+        ([row("a", 1, 1, 1e-5), row("b", 1, 1, 1.0)], 2.0, "range from 1e-5 to 1."),
+        ([row("a", 1, 3.8e-10), row("b", 1, 8.4e-4)], 2.0, "3.8e-10, 2.2 million times smaller"),
+        ([row("a", 1, 5e-6), row("b", 1, 2e-3)], 2.0, "5e-6, 400 times smaller than at b"),
+        ([row("a", 1, 5e-14), row("b", 1, 2e-3)], 2.0, "5e-14, 4e10 times smaller than at b"),
+        ([row("a", 1, 5e-3), row("b", 1, 2e-2)], 2.0, "0.005, 0.25 times that at b"),
     ],
 )
 def test_verdicts(rows: list[LayerFlow], loss: float, words: str) -> None:

@@ -1,6 +1,7 @@
 """What a reader should see in the curves, in words."""
 
 import math
+import re
 from collections.abc import Sequence
 
 from vgg_viz.results import LayerFlow
@@ -37,7 +38,8 @@ def _gradient_sentence(first: LayerFlow, last: LayerFlow) -> str:
     here, there = first.values["gradient_std"], last.values["gradient_std"]
     if not (math.isfinite(here) and math.isfinite(there)) or here == 0:
         return f"The gradient at {first.layer} is {_said(here)}."
-    text = f"The gradient dL/dz at {first.layer} is {here:.1e}, {_ratio(here, there)} {last.layer}"
+    beside = f"{_ratio(here, there)} {last.layer}"
+    text = f"The gradient dL/dz at {first.layer} is {_short(here)}, {beside}"
     if here < HALF_SUBNORMAL / 2:
         return f"{text}; float16 would round it to 0."
     if here < HALF_NORMAL:
@@ -48,8 +50,8 @@ def _gradient_sentence(first: LayerFlow, last: LayerFlow) -> str:
 def _ratio(here: float, there: float) -> str:
     ratio = here / there
     if ratio < 0.1:
-        return f"{1 / ratio:.2g} times smaller than at"
-    return f"{ratio:.2g} times that at"
+        return f"{_factor(1 / ratio)} times smaller than at"
+    return f"{_factor(ratio)} times that at"
 
 
 def _signal_sentence(first: LayerFlow, last: LayerFlow) -> str:
@@ -65,7 +67,7 @@ def _signal_sentence(first: LayerFlow, last: LayerFlow) -> str:
         word = "survives"
     over = "; float16 cannot hold it" if z2 > HALF_LARGEST else ""
     return (
-        f"The signal {word}: its std goes from {z1:.2g} at {first.layer} to {z2:.2g} at "
+        f"The signal {word}: its std goes from {_short(z1)} at {first.layer} to {_short(z2)} at "
         f"{last.layer}{over}."
     )
 
@@ -74,16 +76,30 @@ def _weights_sentence(rows: Sequence[LayerFlow]) -> str:
     norms = [row.values["weight_gradient_norm"] for row in rows]
     if not all(map(math.isfinite, norms)) or min(norms) == 0:
         return ""
+    least, most = _short(min(norms)), _short(max(norms))
     spread = max(norms) / min(norms)
+    if spread >= 30:
+        return f"The weight gradients |dL/dW| range from {least} to {most}."
     return (
-        f"The weight gradients |dL/dW| lie within a factor of {spread:.2g} of one another over all "
-        f"layers ({min(norms):.1e} to {max(norms):.1e}): they do not show what dL/dz shows."
-        if spread < 30
-        else f"The weight gradients |dL/dW| range from {min(norms):.1e} to {max(norms):.1e}."
+        f"The weight gradients |dL/dW| lie within a factor of {_factor(spread)} of one another over "
+        f"all layers ({least} to {most}): they do not show what dL/dz shows."
     )
 
 
 def _said(value: float) -> str:
     if value == 0:
         return "exactly 0"
-    return f"{value:.2g}" if math.isfinite(value) else "not a finite number: it overflowed float32"
+    return _short(value) if math.isfinite(value) else "not a finite number: it overflowed float32"
+
+
+def _short(value: float) -> str:
+    """Two digits: 0.051, 3.8e-10."""
+    return re.sub(r"e([+-])0*", lambda m: f"e{m[1].strip('+')}", f"{value:.2g}")
+
+
+def _factor(value: float) -> str:
+    """A factor as one says it: 0.28, 400, 200,000, 2.2 million."""
+    rounded = float(f"{value:.2g}")
+    if 10 <= rounded < 1e6:
+        return f"{rounded:,.0f}"
+    return f"{rounded / 1e6:g} million" if 1e6 <= rounded < 1e9 else _short(value)
