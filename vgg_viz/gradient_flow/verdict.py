@@ -81,8 +81,8 @@ def _weights_sentence(rows: Sequence[LayerFlow]) -> str:
     if spread >= 30:
         return f"The weight gradients |dL/dW| range from {least} to {most}."
     return (
-        f"The weight gradients |dL/dW| lie within a factor of {_factor(spread)} of one another over "
-        f"all layers ({least} to {most}): they do not show what dL/dz shows."
+        f"The weight gradients |dL/dW| lie within a factor of {_factor(spread)} of one another "
+        f"over all layers ({least} to {most}): they do not show what dL/dz shows."
     )
 
 
