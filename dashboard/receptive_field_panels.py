@@ -19,6 +19,7 @@ from dashboard.receptive_field_settings import (
     layer_name,
     matched,
     offered_layers,
+    place,
     request,
 )
 from dashboard.selection import WHERE, Selection, Where, model_info
@@ -150,7 +151,7 @@ def picture(
         seen.row,
         seen.fields,
         seen.unit,
-        place=(settings.x, settings.y),
+        place=place(selection),
         margin=margin,
         series=WHERE.index(seen.where),
         labels=FieldLabels(info.title, _weights(seen), _averaged(asked)),

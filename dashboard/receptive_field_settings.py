@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dashboard import session
-from dashboard.page_settings import checked, one_of, real, whole
-from dashboard.selection import Selection, Where, other, with_layer
+from dashboard.page_settings import checked, one_of, whole
+from dashboard.selection import Place, Selection, Where, other, with_layer, with_place
 from vgg_viz.architecture import (
     Architecture,
     LayerRow,
@@ -27,14 +27,11 @@ LAYER_NAME = re.compile(r"[a-z]+\d+(_\d+)?")
 
 @dataclass(frozen=True)
 class FieldSettings:
-    """The place pointed at, shared by both networks, and what is shown of it.
+    """What is shown of the selection's place.
 
-    `x` and `y` are shares of the photo: another layer or network keeps the place and shows its
-    unit there. A `map` names a pool or fc6 in place of the selection's convolution.
+    A `map` names a pool or fc6 in place of the selection's convolution.
     """
 
-    x: float = real(0.5, least=0, most=1)
-    y: float = real(0.5, least=0, most=1)
     input_size: int = whole(PAPER_SIZE, least=0, most=LARGEST_INPUT)  # px; 0: each network's own
     left_map: str = checked("", lambda name: bool(LAYER_NAME.fullmatch(name)), "a layer's name")
     right_map: str = checked("", lambda name: bool(LAYER_NAME.fullmatch(name)), "a layer's name")
@@ -67,8 +64,13 @@ def shown(where: Where, info: ModelInfo, selection: Selection, settings: FieldSe
     architecture = describe_model(info, settings.input_size or None)
     row = architecture.row(layer_name(where, info, selection, settings))
     fields = unit_fields(architecture, row.name)
-    x, y = (share * fields.input_size - 0.5 for share in (settings.x, settings.y))
+    x, y = (share * fields.input_size - 0.5 for share in place(selection))
     return Shown(where, info, architecture, row, fields, (fields.nearest(y), fields.nearest(x)))
+
+
+def place(selection: Selection) -> Place:
+    """The place chosen, else the middle of the photo."""
+    return selection.place or (0.5, 0.5)
 
 
 def layer_name(where: Where, info: ModelInfo, selection: Selection, settings: FieldSettings) -> str:
@@ -87,8 +89,8 @@ def offered_layers(info: ModelInfo) -> tuple[LayerInfo, ...]:
 def keep_unit(seen: Shown, unit: tuple[int, int]) -> None:
     """Keep a unit of one network as the place that both show; to be called from callbacks."""
     size = seen.fields.input_size
-    y, x = (_four_digits((seen.fields.center(i) + 0.5) / size) for i in unit)
-    session.set_settings(x=x, y=y)
+    y, x = ((seen.fields.center(i) + 0.5) / size for i in unit)
+    session.change(lambda chosen, _: with_place(chosen, x, y))
 
 
 def choose_layer(where: Where, info: ModelInfo, name: str, settings: FieldSettings) -> None:
@@ -139,8 +141,3 @@ def request(
         images=tuple(samples) if settings.average == "samples" else (image,),
         input_size=settings.input_size or None,
     )
-
-
-def _four_digits(share: float) -> float:
-    """As receptive_field_scene.js rounds, so that both find the same unit from a place."""
-    return max(0.0, min(1.0, int(share * 1e4 + 0.5) / 1e4 if share > 0 else 0.0))

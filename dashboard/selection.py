@@ -4,6 +4,7 @@
 `dashboard.session` keeps the visitor's selection and writes it into the address bar.
 """
 
+import re
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -19,7 +20,10 @@ Where = Literal["left", "right"]
 Pairing = Literal["depth", "field", "free"]
 Scale = Literal["shared", "own"]
 
+Place = tuple[float, float]  # x and y as shares of the square that a network sees
+
 WHERE: tuple[Where, Where] = ("left", "right")
+SHARE = re.compile(r"[01](\.\d{1,6})?")
 DEFAULT_MODELS: dict[Where, str] = {"left": "zfnet_b:bundled", "right": "vgg16:bundled"}
 
 
@@ -43,6 +47,7 @@ class Selection:
     pairing: Pairing = "depth"
     scale: Scale = "shared"
     precision: Precision = "fp32"
+    place: Place | None = None  # None: none chosen; pages then show the middle
 
     def side(self, where: Where) -> Side:
         """The left or the right network's part."""
@@ -116,6 +121,16 @@ def with_label(
     return changed
 
 
+def with_place(selection: Selection, x: float, y: float) -> Selection:
+    """Another place in the photo, in four digits; each layer shows its unit nearest to it."""
+    return replace(selection, place=(four_digits(x), four_digits(y)))
+
+
+def four_digits(share: float) -> float:
+    """A share in [0, 1] as the address and receptive_field_scene.js round it."""
+    return max(0.0, min(1.0, int(share * 1e4 + 0.5) / 1e4 if share > 0 else 0.0))
+
+
 def paired(
     selection: Selection, where: Where, layer: str, offered: ServiceDescription
 ) -> str | None:
@@ -186,6 +201,8 @@ def as_params(selection: Selection, offered: ServiceDescription) -> dict[str, st
     for name in ("pairing", "scale", "precision"):
         if getattr(selection, name) != getattr(first, name):
             params[name] = getattr(selection, name)
+    if selection.place is not None:
+        params |= dict(zip(("x", "y"), map(str, selection.place), strict=True))
     for where in WHERE:
         params |= _side_params(selection, where, first.side(where), offered)
     return params
@@ -246,7 +263,10 @@ class _Reader(LinkReader):
             where: Side(info.name, layers[where] or info.convs[-1].name, self.label(where, info))
             for where, info in models.items()
         }
-        chosen = Selection(self.image(), sides["left"], sides["right"], pairing, scale, precision)
+        chosen = Selection(
+            *(self.image(), sides["left"], sides["right"]),
+            *(pairing, scale, precision, self.place()),
+        )
         if not any(layers.values()):
             chosen = _with_last_layers(chosen, self.offered)
         for where in WHERE:
@@ -275,6 +295,15 @@ class _Reader(LinkReader):
             "the photo", f"{value[:12]}..." if is_upload else value, f"{reason}; showing {title}."
         )
         return first
+
+    def place(self) -> Place | None:
+        if not {"x", "y"} & set(self.params):
+            return None
+        x, y = (self.params.get(name, "0.5") for name in ("x", "y"))
+        if SHARE.fullmatch(x) and SHARE.fullmatch(y) and max(float(x), float(y)) <= 1:
+            return float(x), float(y)
+        self.note("the place", f"{x}, {y}", "but x and y have to be 0 to 1; showing the middle.")
+        return None
 
     def model(self, where: Where) -> ModelInfo:
         value = self.params.get(where)

@@ -144,6 +144,11 @@ class Visitor:
                 drawn = self.page.locator(f".st-key-{where}_{part}[data-painted]")
                 expect(drawn).to_be_visible()
 
+    def plotly(self, key=""):
+        """A plotly chart, not the stale copy that stands beside it while the page is redrawn."""
+        box = f".st-key-{key}" if key else "[data-testid=stElementContainer]"
+        return self.page.locator(f"{box}[data-stale=false] .js-plotly-plot")
+
     def idle(self):
         expect(self.page.locator(IDLE)).to_be_attached()
 

@@ -26,7 +26,7 @@ class ChallengeVisitor(Visitor):
 
     @property
     def chart(self):
-        return self.page.locator(".js-plotly-plot")
+        return self.plotly()
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ class ComputationVisitor(Visitor):
         self.idle()
 
     def chart(self, key):
-        drawn = self.page.locator(f".st-key-computation_{key} .js-plotly-plot")
+        drawn = self.plotly(f"computation_{key}")
         expect(drawn.locator(".main-svg").first).to_be_visible()
         return drawn
 

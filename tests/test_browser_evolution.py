@@ -163,7 +163,7 @@ def test_the_size_recomputes_at_once_and_too_small_is_mended(visit):
 def test_files_hold_the_picture_and_the_ledger(visit):
     visitor = visit()
     page, files = visitor.page, {}
-    chart = page.locator(".st-key-evolution_waterfall .js-plotly-plot")
+    chart = visitor.plotly("evolution_waterfall")
     expect(chart.locator(".main-svg").first).to_be_visible()  # what is below it moves no more
     chart.hover()
     with page.expect_download() as download:

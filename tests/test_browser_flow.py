@@ -27,7 +27,7 @@ class FlowVisitor(Visitor):
         self.idle()
 
     def chart(self, number):
-        return self.page.locator(f".st-key-flow_chart_{number} .js-plotly-plot")
+        return self.plotly(f"flow_chart_{number}")
 
     def markers(self, number):
         return self.chart(number).locator(".scatterlayer .point")

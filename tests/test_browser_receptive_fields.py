@@ -112,7 +112,9 @@ def test_a_click_keeps_the_unit_in_the_address_and_a_reload_shows_it(visit):
     left = visitor.unit("left")
     visitor.part("left", ".grid").click(position=visitor.at("left", 12, 0, count=13))
     expect(page).not_to_have_url(re.compile(r"x=0\.8214"))
+    expect(visitor.part("left", ".grid")).to_have_attribute("data-kept", "12,0")
     assert visitor.unit("left") == (12, 0) != left
+    visitor.idle()
     page.go_back()
     expect(visitor.part("right", ".grid")).to_have_attribute("data-kept", "2,11")
     assert visitor.unit("left") == left

@@ -22,7 +22,7 @@ class FilterVisitor(Visitor):
         self.idle()
 
     def chart(self, key):
-        return self.page.locator(f".st-key-{key} .js-plotly-plot")
+        return self.plotly(key)
 
 
 @pytest.fixture

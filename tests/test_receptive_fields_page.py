@@ -6,16 +6,15 @@ from types import SimpleNamespace
 import pytest
 
 from dashboard import receptive_field_panels as panels
-from dashboard import service
+from dashboard import service, session
 from dashboard.receptive_field_settings import (
     FieldSettings,
-    _four_digits,
     matched,
     offered_layers,
     partner,
     shown,
 )
-from dashboard.selection import Selection, Side
+from dashboard.selection import Selection, Side, four_digits
 from fake_service import SAMPLES, fake_model
 from pages import at_page, texts, whole_app
 from vgg_viz import figures
@@ -122,19 +121,21 @@ def test_a_kept_unit_is_a_place_that_both_networks_show(app, frames):
 @pytest.mark.parametrize(
     ("unit", "kept"),
     [
-        ({"row": 2, "column": 11}, {"x": 0.8214, "y": 0.1786}),
-        ({"row": 0, "column": 13}, {"x": 0.9643, "y": 0.0357}),
-        ({"row": 99, "column": 0}, {}),  # of a layer that is gone meanwhile
-        ({"row": 0, "column": -1}, {}),
+        ({"row": 2, "column": 11}, (0.8214, 0.1786)),
+        ({"row": 0, "column": 13}, (0.9643, 0.0357)),
+        ({"row": 99, "column": 0}, None),  # of a layer that is gone meanwhile
+        ({"row": 0, "column": -1}, None),
     ],
 )
-def test_a_click_keeps_the_place_of_the_unit(changes, monkeypatch, unit, kept):
+def test_a_click_keeps_the_place_of_the_unit(monkeypatch, unit, kept):
     state = {"right_field": SimpleNamespace(unit=unit)}
     monkeypatch.setattr(panels.st, "session_state", state)
     info = fake_model("vgg16", "bundled")
     side = Side(info.name, "conv5_3")
-    panels._on_unit(shown("right", info, Selection("cat", side, side), FieldSettings()))
-    assert changes == kept
+    chosen = [Selection("cat", side, side)]
+    monkeypatch.setattr(session, "change", lambda by: chosen.append(by(chosen[-1], None)))
+    panels._on_unit(shown("right", info, chosen[0], FieldSettings()))
+    assert chosen[-1].place == kept
 
 
 @pytest.mark.parametrize("network", NETWORKS)
@@ -145,7 +146,7 @@ def test_every_unit_is_found_again_from_its_place(network):
         for row in figures.drawn_rows(architecture):
             fields = unit_fields(architecture, row.name)
             for unit in {0, 1, fields.side // 2, fields.side - 1} & set(range(fields.side)):
-                place = _four_digits((fields.center(unit) + 0.5) / size)
+                place = four_digits((fields.center(unit) + 0.5) / size)
                 assert fields.nearest(place * size - 0.5) == unit, (row.name, unit)
 
 
@@ -220,8 +221,8 @@ def test_a_pool_the_network_does_not_have_is_noted(app, frames):
 @pytest.mark.parametrize(
     ("params", "words"),
     [
-        ({"x": "2"}, "x `2`, but it has to be 0 to 1"),
-        ({"y": "left"}, "y `left`"),
+        ({"x": "2"}, "the place `2, 0.5`, but x and y have to be 0 to 1"),
+        ({"y": "left"}, "the place `0.5, left`"),
         ({"input_size": "99999"}, "input_size `99999`, but it has to be 0 to 1024"),
         ({"left_map": "<b>"}, "left_map `<b>`"),
         ({"average": "none"}, "average `none`"),

@@ -19,6 +19,7 @@ from dashboard.selection import (
     with_layer,
     with_model,
     with_pairing,
+    with_place,
 )
 from fake_service import FakeService
 
@@ -53,7 +54,8 @@ def selections(draw) -> Selection:
         side = chosen.side(where)
         channels = layer_info(model_info(OFFERED, side.model), side.layer).channels
         chosen = chosen.with_side(where, channel=draw(st.none() | st.integers(0, channels - 1)))
-    return chosen
+    shares = st.floats(0, 1)
+    return with_place(chosen, draw(shares), draw(shares)) if draw(st.booleans()) else chosen
 
 
 @given(selections())
@@ -171,3 +173,18 @@ def test_another_photo_forgets_class_and_channel():
     chosen = with_image(chosen.with_side("right", channel=3), "dog")
     assert chosen.image == "dog"
     assert (chosen.left.label, chosen.right.label, chosen.right.channel) == (None, None, None)
+
+
+def test_a_place_in_the_photo_is_kept_in_four_digits():
+    placed = with_place(default_selection(OFFERED), 0.123456, 7)
+    assert placed.place == (0.1235, 1.0)
+    assert as_params(placed, OFFERED) == {"x": "0.1235", "y": "1.0"}
+    assert parse(as_params(placed, OFFERED), OFFERED, lambda _: False) == (placed, ())
+    assert default_selection(OFFERED).place is None
+
+
+@pytest.mark.parametrize("bad", [{"x": "2"}, {"y": "-1"}, {"x": "nan"}, {"x": "1e-3"}, {"y": ""}])
+def test_a_bad_place_is_noted_and_none_is_chosen(bad):
+    chosen, notes = parse(bad, OFFERED, lambda _: False)
+    assert chosen.place is None
+    assert "x and y have to be 0 to 1; showing the middle" in notes[0]

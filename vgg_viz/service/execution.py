@@ -174,7 +174,7 @@ class Executor:
         self, request: ClassifyRequest, photo: Photo, *, small: bool = False
     ) -> Classification:
         ready = self.ready(request.model, request.precision)
-        seen = self._inspect(request, photo, layer=_last_conv(ready) if small else None)
+        seen = self.inspection(request, photo, layer=_last_conv(ready) if small else None)
         logits = _numpy(seen.logits[0])
         probabilities = _numpy(seen.logits[0].float().softmax(0))
         difference = None
@@ -196,10 +196,10 @@ class Executor:
         ready = self.ready(request.model, request.precision)
         layer = _spatial_layer(ready, request.layer)
         method = METHODS[request.method]
-        seen = self._inspect(request, photo, layer=layer if small else None)
+        seen = self.inspection(request, photo, layer=layer if small else None)
         top = int(seen.logits[0].argmax())
         target = top if request.target is None else request.target
-        gradients = self._gradients(request, photo, seen, target)
+        gradients = self.gradients(request, photo, seen, target)
         grid = _numpy(method.compute(seen.outputs[layer].detach(), gradients[layer])[0])
         difference = None
         if request.precision != "fp32":
@@ -224,7 +224,7 @@ class Executor:
         ready = self.ready(request.model, request.precision)
         layer = _spatial_layer(ready, request.layer)
         shown = _after_relu(ready, layer)
-        seen = self._inspect(request, photo, layer=shown if small else None)
+        seen = self.inspection(request, photo, layer=shown if small else None)
         maps = seen.outputs[shown][0].detach().float().relu()  # (C, h, w)
         statistics = channel_statistics(maps)
         channels = request.channels or tuple(strongest(statistics, request.count).tolist())
@@ -266,13 +266,17 @@ class Executor:
             network(torch.zeros(1, 3, side, side, dtype=dtype, device=self.device))
         return Ready(loaded, network, layers, nbytes)
 
-    def _inspect(self, request: ModelRequest, photo: Photo, layer: str | None) -> Inspection:
-        """The Inspection of (model, photo): made once, then only looked at."""
-        key = (request.model, request.precision, photo.digest)
+    def inspection(self, request: Any, photo: Photo, layer: str | None = None) -> Inspection:
+        """The Inspection of (request.model, photo): made once, then only looked at.
+
+        With `layer`, one that keeps this layer alone will do.
+        """
+        precision: Precision = getattr(request, "precision", "fp32")
+        key = (request.model, precision, photo.digest)
         seen = self._inspections.get(key)
         if seen is not None and (layer is None or layer in seen.outputs):
             return seen
-        ready = self.ready(request.model, request.precision)
+        ready = self.ready(request.model, precision)
         image = torch.from_numpy(prepare(photo.pixels, ready.loaded.preprocessing))
         batch = image[None].to(self.device, next(ready.network.parameters()).dtype)
         self.forward_passes += 1
@@ -284,12 +288,14 @@ class Executor:
         self._inspections.put(key, seen)
         return seen
 
-    def _gradients(
-        self, request: ModelRequest, photo: Photo, seen: Inspection, target: int
+    def gradients(
+        self, request: Any, photo: Photo, seen: Inspection, target: int
     ) -> Mapping[str, Tensor]:
+        """d logit[target] / d output of every layer that `seen` keeps."""
         gradients = seen.gradients(target)
         # It may have grown by these gradients: put it again to be weighed again.
-        self._inspections.put((request.model, request.precision, photo.digest), seen)
+        key = (request.model, getattr(request, "precision", "fp32"), photo.digest)
+        self._inspections.put(key, seen)
         return gradients
 
     def provenance(self, ready: Ready, precision: Precision = "fp32") -> Provenance:
