@@ -1,11 +1,14 @@
 """Settings of a page and their copy in the address bar."""
 
-from dataclasses import dataclass, fields, replace
+import importlib
+import pkgutil
+from dataclasses import dataclass, fields, is_dataclass, replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import dashboard
 from dashboard.links import LinkReader
 from dashboard.page_settings import (
     NoSettings,
@@ -17,6 +20,7 @@ from dashboard.page_settings import (
     switch,
     whole,
 )
+from dashboard.selection import WHERE
 from fake_service import FakeService
 
 
@@ -83,3 +87,21 @@ def test_what_cannot_be_used_is_noted_and_spoils_nothing_else(name, text, words)
     assert len(notes[0]) < 250
     default = next(each.default for each in fields(Everything) if each.name == name)
     assert settings == replace(read(**others)[0], **{name: default})
+
+
+def every_settings_class():
+    for module in pkgutil.iter_modules(dashboard.__path__, "dashboard."):
+        for value in vars(importlib.import_module(module.name)).values():
+            if isinstance(value, type) and is_dataclass(value):
+                read = [each.name for each in fields(value) if "read" in each.metadata]
+                if read and value.__module__ == module.name:
+                    yield value, read
+
+
+def test_no_setting_takes_a_name_of_the_selection():
+    taken = {"image", "left", "right", "pairing", "scale", "precision", "x", "y"}
+    taken |= {f"{where}_{part}" for where in WHERE for part in ("layer", "class", "channel")}
+    found = dict(every_settings_class())
+    assert len(found) >= 5
+    for kind, names in found.items():
+        assert not taken & set(names), kind
