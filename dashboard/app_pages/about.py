@@ -10,7 +10,8 @@ from vgg_viz.results import ModelInfo, SampleInfo
 INTRODUCTION = """
 **vgg-viz** opens up two families of networks from the lecture *Case Study: VGG*: **ZFNet**
 (Zeiler & Fergus 2013) and **VGG** (Simonyan & Zisserman 2014). It shows them on the same photo, at
-comparable layers and on one colour scale: what each sees, why, with which channels, at which cost.
+comparable layers and on one colour scale: what each sees, why, with which channels, at which cost;
+how one became the other; and why the deeper ones did not train.
 """
 
 WEIGHTS = """
@@ -32,6 +33,9 @@ KEYS = """
   the keyboard: Tab to the picture, then arrow keys; Esc ends it. Opacity is one for both pictures.
 - **Feature maps**: point to enlarge, click to keep. With the keyboard: Tab to the grid, arrow keys
   to move, Enter to keep. "Show all" draws every channel of the layer.
+- **One selection**: photo, networks, layers, channel and place are the same on every page.
+- **Receptive fields**: point at a unit or at the photo; click, or use the arrow keys, to keep it.
+- **Charts**: the camera above a chart saves it; *CSV* below it holds its numbers.
 - **Share**: the address bar holds the whole view. Links to an uploaded photo work as long as this
   server keeps it.
 - **Light and dark**: the theme follows your system.
@@ -41,6 +45,8 @@ TERMS = f"""
 - {GRAD_CAM}
 - **Receptive field**: the side, in px of the input, of the square that one unit can see. Near the
   border a part of it lies outside.
+- **Effective field**: how strongly each px of the input really moves a unit, on average over
+  photos (Luo et al. 2016). Most of it lies well inside the receptive field.
 - **MACs**: multiply-accumulates for one photo. One MAC is two operations (FLOPs).
 - **Dead units**: units that are exactly 0 after ReLU for this photo. They pass neither signal nor
   gradient.
