@@ -3,6 +3,7 @@
 import sys
 
 import pytest
+from hypothesis import settings
 
 from browser import launched, running_dashboard
 from dashboard import service as dashboard_service
@@ -11,6 +12,10 @@ from pages import whole_app
 from tests.tiny_assets import make_assets
 from vgg_viz import cli
 from vgg_viz.service.local import LocalService
+
+# A deadline would make a busy machine fail: tests assert no time.
+settings.register_profile("any machine", deadline=None)
+settings.load_profile("any machine")
 
 
 @pytest.fixture
