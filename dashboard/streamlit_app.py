@@ -51,6 +51,26 @@ ARCHITECTURE = [
         help="Where parameters, MACs, memory and milliseconds go, layer by layer.",
     ),
 ]
+INSIDE = [
+    st.Page(
+        "app_pages/activations.py",
+        title="Activations",
+        icon=":material/layers:",
+        help="Every layer's maps on your photo; one unit, its value and the arithmetic behind it.",
+    ),
+    st.Page(
+        "app_pages/filters.py",
+        title="Filters",
+        icon=":material/blur_on:",
+        help="What a channel answers to: its kernels, and what reaches back to the photo.",
+    ),
+    st.Page(
+        "app_pages/edits.py",
+        title="Edits",
+        icon=":material/tune:",
+        help="Switch channels off, mask a region, move the photo, and watch what happens.",
+    ),
+]
 GRADIENT_FLOW = st.Page(
     "app_pages/gradient_flow.py",
     title="Gradient flow",
@@ -66,7 +86,8 @@ ABOUT = st.Page(
 )
 
 page = st.navigation(
-    {"": [COMPARE, GRADIENT_FLOW, ABOUT], "Architecture": ARCHITECTURE}, position="top"
+    {"": [COMPARE, GRADIENT_FLOW, ABOUT], "Architecture": ARCHITECTURE, "Inside": INSIDE},
+    position="top",
 )
 session.enter(page.url_path)
 page.run()

@@ -14,7 +14,16 @@ from functools import cache
 import numpy as np
 from PIL import Image, ImageDraw, UnidentifiedImageError
 
-from tests import fake_computation, fake_fields, fake_flow, fake_kernels, fake_runs
+from tests import (
+    fake_computation,
+    fake_edits,
+    fake_fields,
+    fake_flow,
+    fake_kernels,
+    fake_maps,
+    fake_runs,
+    fake_units,
+)
 from vgg_viz import architecture
 from vgg_viz.errors import (
     CheckpointError,
@@ -29,16 +38,20 @@ from vgg_viz.models.schemes import SCHEMES
 from vgg_viz.requests import (
     ActivationsRequest,
     AttributionRequest,
+    CarryingChannelsRequest,
     ClassifyRequest,
     DenseMapRequest,
+    EditRequest,
     EffectiveFieldRequest,
     GradientFlowRequest,
+    InvarianceRequest,
     Job,
     LayerTimingsRequest,
     PictureRequest,
     RecordingRequest,
     Steering,
     TrainingJob,
+    UnitRequest,
 )
 from vgg_viz.results import (
     Activations,
@@ -155,7 +168,7 @@ class FakeService:
                 return self._effective_field(request)
             case RecordingRequest():
                 return self.training.recording(request)
-            case LayerTimingsRequest() | DenseMapRequest():
+            case LayerTimingsRequest() | DenseMapRequest() | UnitRequest():
                 return self._computation(request)
         return self._kernels(request)
 
@@ -304,14 +317,44 @@ class FakeService:
         made_by = replace(provenance(info, "fp32"), input_size=request.input_size or 224)
         return fake_fields.effective_field(request, info, made_by)
 
-    def _computation(self, request: LayerTimingsRequest | DenseMapRequest):
+    def _edits(self, request: EditRequest | CarryingChannelsRequest | InvarianceRequest):
+        info = self._model(request.model)
+        for image in getattr(request, "images", (request.image,)):
+            self._photo(image)
+        plain = self._classify(ClassifyRequest(request.model, request.image))
+        target = plain.top(1)[0][0] if request.target is None else request.target
+        if isinstance(request, EditRequest):
+            cam = self._attribute(AttributionRequest(request.model, request.image, target=target))
+            return fake_edits.edit(request, info, plain, cam)
+        if isinstance(request, CarryingChannelsRequest):
+            return fake_edits.carrying_channels(request, info, plain, target)
+        return fake_edits.invariance(request, info, plain, target)
+
+    def _computation(self, request: LayerTimingsRequest | DenseMapRequest | UnitRequest):
+        if isinstance(request, UnitRequest):
+            return self._unit(request)
         if isinstance(request, LayerTimingsRequest):
             return fake_computation.layer_timings(self.models.get(request.model), request)
         info = self._model(request.model)
         made_by = provenance(info, request.precision)
         return fake_computation.dense_map(info, request, self._photo(request.image), made_by)
 
+    def _maps(self, request):
+        info = self._model(request.model)
+        for image in getattr(request, "images", None) or (request.image,):
+            self._photo(image)
+        return fake_maps.answer(request, info, provenance(info, request.precision))
+
+    def _unit(self, request: UnitRequest):
+        info = self._model(request.model)
+        self._photo(request.image)
+        return fake_units.unit_arithmetic(request, info, provenance(info, request.precision))
+
     def _kernels(self, request):
+        if isinstance(request, EditRequest | CarryingChannelsRequest | InvarianceRequest):
+            return self._edits(request)
+        if isinstance(request, fake_maps.MapsRequest):
+            return self._maps(request)
         model = getattr(request, "model", None)
         if image := getattr(request, "image", ""):
             self._photo(image)

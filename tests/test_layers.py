@@ -22,8 +22,8 @@ LAYERS = [
     {"models", "images", "preprocessing", "architecture", "published", "recordings"},
     {"capture"},
     {"gradient_flow", "initialization"},  # trainings record the one and start from the other
-    {"activations", "attribution", "effective_field", "feature_vis", "filters", "transfer"}
-    | {"dense", "profiling"},
+    {"activations", "arithmetic", "attribution", "dense", "edits", "effective_field"}
+    | {"feature_vis", "filters", "invariance", "profiling", "transfer"},
     {"training"},  # records what attributions show while a network learns
     {"service"},
     {"cli"},

@@ -4,23 +4,33 @@ Data goes down as one frame of bytes (see `vgg_viz.figures.frames`) or as a smal
 person does comes back as state ("channel") or as a trigger ("picked").
 """
 
+from dashboard.components.channel_grid import channel_grid
+from dashboard.components.channel_tiles import channel_tiles
 from dashboard.components.class_bars import ClassBar, class_bars
 from dashboard.components.feature_grid import feature_grid
+from dashboard.components.layer_strip import layer_strip
 from dashboard.components.network_columns import network_columns
 from dashboard.components.overlay import overlay
 from dashboard.components.paste_image import paste_image
 from dashboard.components.photo_strip import photo_strip
 from dashboard.components.receptive_field import receptive_field
 from dashboard.components.training_replay import training_replay
+from dashboard.components.unit_map import unit_map
+from dashboard.components.unit_stepper import unit_stepper
 
 __all__ = [
     "ClassBar",
+    "channel_grid",
+    "channel_tiles",
     "class_bars",
     "feature_grid",
+    "layer_strip",
     "network_columns",
     "overlay",
     "paste_image",
     "photo_strip",
     "receptive_field",
     "training_replay",
+    "unit_map",
+    "unit_stepper",
 ]

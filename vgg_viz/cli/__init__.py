@@ -11,11 +11,15 @@ from typing import Annotated
 import typer
 
 from vgg_viz import __version__
+from vgg_viz.cli.activations import activations
+from vgg_viz.cli.edits import edit
+from vgg_viz.cli.filters import deconv, filters
 from vgg_viz.cli.ledger import diff
 from vgg_viz.cli.networks import describe
 from vgg_viz.cli.photos import cam, classify
 from vgg_viz.cli.runs import commands as runs_commands
 from vgg_viz.cli.server import dashboard
+from vgg_viz.cli.units import unit
 from vgg_viz.cli.weights import commands as weights_commands
 from vgg_viz.errors import InputError, VggVizError
 
@@ -27,7 +31,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # plain help: at once, and the same in a pipe
 )
-for command in (dashboard, classify, cam, describe, diff):
+for command in (dashboard, classify, cam, describe, diff, activations, unit, deconv, filters, edit):
     app.command()(command)
 app.add_typer(weights_commands, name="weights")
 app.add_typer(runs_commands, name="runs")

@@ -5,6 +5,11 @@ packed, scaled by a limit that is printed beside the picture, and coloured.
 """
 
 from vgg_viz.figures.challenge_charts import challenge_figure, error_against_cost_figure
+from vgg_viz.figures.channel_tiles import (
+    changed_maps_sheet,
+    channel_tiles_frame,
+    masked_picture,
+)
 from vgg_viz.figures.chart_style import LIGHT, MARKERS, Look, digits, style
 from vgg_viz.figures.cost_charts import (
     METRICS,
@@ -22,6 +27,13 @@ from vgg_viz.figures.depth_charts import (
     errors_by_views,
     testing_figure,
     vgg_table_3,
+)
+from vgg_viz.figures.edit_charts import (
+    class_change_figure,
+    invariance_figure,
+    removal_figure,
+    shown_values,
+    travel_figure,
 )
 from vgg_viz.figures.feature_grid import feature_grid_frame, shared_activation_limit
 from vgg_viz.figures.field_charts import FieldGrowth, drawn_rows, growth_figure
@@ -41,12 +53,32 @@ from vgg_viz.figures.flow_histograms import HISTOGRAM_TITLES, histogram_figure, 
 from vgg_viz.figures.flow_page import flow_page
 from vgg_viz.figures.frames import pack, unpack
 from vgg_viz.figures.ledger_charts import waterfall_bars, waterfall_figure
+from vgg_viz.figures.map_charts import (
+    NamedDifferences,
+    NamedLayer,
+    NamedStrip,
+    depth_rows,
+    most_changed,
+    photo_differences_figure,
+    sparsity_figure,
+    value_histogram_figure,
+    value_shares,
+)
+from vgg_viz.figures.map_frames import (
+    channel_grid_frame,
+    layer_strip_frame,
+    map_limit,
+    shared_map_limit,
+    unit_map_frame,
+)
+from vgg_viz.figures.map_sheet import map_sheet_png
 from vgg_viz.figures.network_columns import layer_label, network_columns_frame
 from vgg_viz.figures.overlay import overlay_frame, overlay_png, shared_limit
 from vgg_viz.figures.quantities import COSTS, amount, signed
 from vgg_viz.figures.recording_frames import last_step, recording_frame
 from vgg_viz.figures.roofline import highest, roofline_figure, time_figure
 from vgg_viz.figures.thumbnails import thumbnail_frame
+from vgg_viz.figures.unit_frames import UnitLabels, unit_frame
 
 __all__ = [
     "COSTS",
@@ -66,13 +98,22 @@ __all__ = [
     "FieldGrowth",
     "FieldLabels",
     "Look",
+    "NamedDifferences",
+    "NamedLayer",
+    "NamedStrip",
+    "UnitLabels",
     "ablations_figure",
     "amount",
     "challenge_figure",
+    "changed_maps_sheet",
+    "channel_grid_frame",
+    "channel_tiles_frame",
+    "class_change_figure",
     "class_shares",
     "cost_bars",
     "decades",
     "depth_figure",
+    "depth_rows",
     "digits",
     "drawn_rows",
     "error_against_cost_figure",
@@ -84,29 +125,45 @@ __all__ = [
     "growth_figure",
     "highest",
     "histogram_figure",
+    "invariance_figure",
     "last_step",
     "layer_cost_figure",
     "layer_label",
+    "layer_strip_frame",
+    "map_limit",
+    "map_sheet_png",
     "margin_share",
+    "masked_picture",
     "memory_figure",
+    "most_changed",
     "network_columns_frame",
     "non_finite",
     "overlay_frame",
     "overlay_png",
     "pack",
+    "photo_differences_figure",
     "probability_figure",
     "recording_frame",
+    "removal_figure",
     "roofline_figure",
     "share_figure",
     "shared_activation_limit",
     "shared_limit",
+    "shared_map_limit",
+    "shown_values",
     "signed",
+    "sparsity_figure",
     "style",
     "testing_figure",
     "thumbnail_frame",
     "time_figure",
     "top_figure",
+    "travel_figure",
+    "unit_frame",
+    "unit_map_frame",
     "unpack",
+    "value_histogram_figure",
+    "value_shares",
     "vgg_table_3",
     "waterfall_bars",
     "waterfall_figure",

@@ -2,19 +2,35 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 from vgg_viz.figures.chart_style import MARKERS, Look, style
-from vgg_viz.results import KernelStudy
+from vgg_viz.results import Float32, KernelStudy
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
 
-def response_figure(study: KernelStudy, look: Look) -> "go.Figure":
-    """Mean response over frequency along x and y, with the square that the stride can hold."""
+class PassesWaves(Protocol):
+    """A layer's kernels together, or one of them."""
+
+    @property
+    def response(self) -> Float32:
+        """(S, S), frequency 0 in the middle."""
+
+    @property
+    def frequencies(self) -> Float32:
+        """(S,), cycles per px of the layer's input."""
+
+    @property
+    def nyquist(self) -> float:
+        """What the layer's stride can hold, cycles per px."""
+
+
+def response_figure(study: PassesWaves, look: Look) -> "go.Figure":
+    """Response over frequency along x and y, with the square that the stride can hold."""
     import plotly.graph_objects as go
 
     top = float(study.response.max()) or 1.0

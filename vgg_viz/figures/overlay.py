@@ -94,7 +94,7 @@ def overlay_png(
     font = ImageFont.load_default(_TEXT)
     remark = _remark(attribution)
     text = f"{remark}.\n{caption}" if remark else caption
-    lines = [line for part in text.splitlines() for line in _wrapped(part, font, width - 24)]
+    lines = [line for part in text.splitlines() for line in wrapped(part, font, width - 24)]
     sheet_height = height + 3 * _MARGIN + _BAR + _LINE * (len(lines) + 1)
     sheet = Image.new("RGB", (width, sheet_height), "white")
     sheet.paste(Image.fromarray(blended), (0, 0))
@@ -170,7 +170,7 @@ def _draw_bar(
     draw.text((right, top + _BAR + 2), high, fill="black", font=font, anchor="ra")
 
 
-def _wrapped(text: str, font: Font, width: int) -> list[str]:
+def wrapped(text: str, font: Font, width: int) -> list[str]:
     """`text` in lines of at most `width` px; a longer word stands alone."""
     lines: list[str] = []
     for word in text.split():

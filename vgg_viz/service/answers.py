@@ -10,20 +10,35 @@ from typing import TYPE_CHECKING, Any
 from vgg_viz.images import Photo
 from vgg_viz.requests import (
     AliasingRequest,
+    CarryingChannelsRequest,
+    ChannelKernelRequest,
+    ChannelsRequest,
     DenseMapRequest,
     DesignedAliasingRequest,
+    EditRequest,
     EffectiveFieldRequest,
     FactorisationRequest,
+    InvarianceRequest,
     KernelsRequest,
     KernelStudyRequest,
     LayerFactorisationRequest,
+    LayerKernelsRequest,
+    LayerMapsRequest,
+    LayerStripRequest,
     LayerTimingsRequest,
+    MapRequest,
+    PhotoDifferencesRequest,
+    ReconstructionRequest,
     Request,
     SharedFactorisationRequest,
+    UnitRequest,
 )
-from vgg_viz.service import kernels
+from vgg_viz.service import kernels, layer_maps
 from vgg_viz.service.computation import dense_map, layer_timings
+from vgg_viz.service.edits import carrying_channels, edit, moved_photo
 from vgg_viz.service.fields import effective_field
+from vgg_viz.service.reconstruction import channel_kernel, layer_kernels, reconstruction
+from vgg_viz.service.units import unit_arithmetic
 
 if TYPE_CHECKING:
     from vgg_viz.service.execution import Executor
@@ -32,7 +47,12 @@ if TYPE_CHECKING:
 Answering = Callable[["Executor", Any, tuple[Photo, ...]], Any]
 
 ANSWERS: Mapping[type[Request[Any]], Answering] = {
+    CarryingChannelsRequest: carrying_channels,
+    EditRequest: edit,
+    InvarianceRequest: moved_photo,
     AliasingRequest: kernels.first_layer_aliasing,
+    ChannelKernelRequest: channel_kernel,
+    ChannelsRequest: layer_maps.layer_channels,
     DenseMapRequest: dense_map,
     DesignedAliasingRequest: kernels.designed_aliasing,
     EffectiveFieldRequest: effective_field,
@@ -40,6 +60,13 @@ ANSWERS: Mapping[type[Request[Any]], Answering] = {
     KernelsRequest: kernels.kernels,
     KernelStudyRequest: kernels.kernel_study,
     LayerFactorisationRequest: kernels.layer_factorisation,
+    LayerKernelsRequest: layer_kernels,
+    LayerMapsRequest: layer_maps.layer_maps,
+    LayerStripRequest: layer_maps.layer_strip,
     LayerTimingsRequest: layer_timings,
+    MapRequest: layer_maps.channel_map,
+    PhotoDifferencesRequest: layer_maps.photo_differences,
+    ReconstructionRequest: reconstruction,
     SharedFactorisationRequest: kernels.shared_factorisation,
+    UnitRequest: unit_arithmetic,
 }

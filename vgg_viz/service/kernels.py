@@ -52,13 +52,13 @@ PLAIN = Preprocessing(256, DESIGN_SIDE, (0, 0, 0), (1, 1, 1))
 def kernels(executor: "Executor", request: KernelsRequest, _: Photos) -> Kernels:
     """The weights of a convolution."""
     ready = executor.ready(request.model)
-    return _kernels(executor, ready, _conv(ready, request.layer))
+    return kernels_of(executor, ready, conv_row(ready, request.layer))
 
 
 def kernel_study(executor: "Executor", request: KernelStudyRequest, _: Photos) -> KernelStudy:
     """The first convolution's kernels, each with what can be said of it."""
     ready = executor.ready(request.model)
-    found = _kernels(executor, ready, _conv(ready, None))
+    found = kernels_of(executor, ready, conv_row(ready, None))
     weights = found.weights.astype(float)
     outputs, inputs = weights.shape[:2]
     responses = frequency.colour_response(weights)
@@ -118,7 +118,7 @@ def layer_factorisation(
 ) -> LayerFactorisation:
     """The kernels of a 5x5 layer, each by one pair of 3x3."""
     ready = executor.ready(request.model)
-    found = _kernels(executor, ready, _five_by_five(ready, request.layer))
+    found = kernels_of(executor, ready, _five_by_five(ready, request.layer))
     outputs, inputs = found.weights.shape[:2]
     count = outputs * inputs
     chosen = np.linspace(0, count - 1, min(count, FITTED_KERNELS)).round().astype(np.int64)
@@ -138,7 +138,7 @@ def shared_factorisation(
 ) -> SharedFactorisation:
     """All kernels of a 5x5 layer together by a pair of 3x3 layers."""
     ready = executor.ready(request.model)
-    found = _kernels(executor, ready, _five_by_five(ready, request.layer))
+    found = kernels_of(executor, ready, _five_by_five(ready, request.layer))
     part = found.weights.astype(float)
     for axis, most in enumerate(FITTED_CHANNELS):
         length = part.shape[axis]
@@ -162,7 +162,7 @@ def first_layer_aliasing(
 ) -> Aliasing:
     """What the stride of a network's first convolution does to a picture."""
     ready = executor.ready(request.model)
-    found = _kernels(executor, ready, _conv(ready, None))
+    found = kernels_of(executor, ready, conv_row(ready, None))
     count = len(found.weights)
     if request.channel is not None and not 0 <= request.channel < count:
         raise UnknownNameError(
@@ -215,7 +215,8 @@ def designed_aliasing(
 # --- reading weights -----------------------------------------------------------------------------
 
 
-def _conv(ready: "Ready", layer: str | None) -> Layer:
+def conv_row(ready: "Ready", layer: str | None) -> Layer:
+    """The row of a convolution, the first one by default; UnknownNameError for any other name."""
     config = ready.loaded.config
     name = layer or config.convs[0]
     if name not in config.convs:
@@ -231,7 +232,7 @@ def _five_by_five(ready: "Ready", layer: str | None) -> Layer:
             f"{config.network} has no 5x5 kernels to make of two 3x3; choose ZFNet, AlexNet or the "
             "shallow B (5x5), whose conv2 has."
         )
-    row = _conv(ready, layer or fitting[0])
+    row = conv_row(ready, layer or fitting[0])
     if row.name not in fitting:
         raise InputError(
             f"{row.name} of {config.network} has {row.kernel}x{row.kernel} kernels, not 5x5; "
@@ -240,7 +241,8 @@ def _five_by_five(ready: "Ready", layer: str | None) -> Layer:
     return row
 
 
-def _kernels(executor: "Executor", ready: "Ready", row: Layer) -> Kernels:
+def kernels_of(executor: "Executor", ready: "Ready", row: Layer) -> Kernels:
+    """A copy of the weights of a convolution."""
     module = ready.network.get_submodule(row.name)
     if not isinstance(module, torch.nn.Conv2d) or module.bias is None:
         raise InputError(f"{row.name} is no convolution with a bias.")

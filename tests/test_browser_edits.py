@@ -1,0 +1,184 @@
+"""The page "Edits" in a real browser: tiles by click and key, links, files, small screens."""
+
+import csv
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import expect
+
+from browser import PHONE, SCREEN, Visitor, visiting
+
+pytestmark = pytest.mark.browser
+
+PAGE = "edits"
+
+
+class EditsVisitor(Visitor):
+    """A visitor who waits for what the view shows."""
+
+    def painted(self):
+        self.idle()
+        if "view=" not in self.page.url:
+            for where in ("left", "right"):
+                expect(self.page.locator(f".st-key-{where}_tiles li").first).to_be_visible()
+                for moment in ("before", "after"):
+                    overlay = f".st-key-{where}_cam_{moment} .stage[data-painted]"
+                    expect(self.page.locator(overlay)).to_be_visible()
+
+    def tile(self, where, number):
+        return self.page.locator(f".st-key-{where}_tiles li").nth(number)
+
+    def arrives(self, pattern):
+        expect(self.page).to_have_url(re.compile(pattern))
+        self.idle()
+
+
+@pytest.fixture
+def visit(chromium, server):
+    with visiting(chromium, server, EditsVisitor, PAGE) as make:
+        yield make
+
+
+def test_a_click_switches_a_channel_off_and_on_and_the_link_holds_it(visit):
+    visitor = visit()
+    page, tile = visitor.page, visitor.tile("right", 2)
+    channel = tile.get_attribute("data-channel")
+    tile.locator("button").click()
+    visitor.arrives(rf"right_edit=vgg16%3Abundled\+conv5_3\+{channel}x0")
+    expect(tile).to_have_attribute("data-factor", "0")
+    expect(tile.locator(".badge")).to_have_text("off")
+    expect(tile.locator("button")).to_have_attribute("aria-pressed", "true")
+    assert f"right_channel={channel}" in page.url
+    title = page.get_by_text(re.compile(r"conv5_3: 1 of 128 channels off"))
+    expect(title).to_be_visible()
+    page.reload()
+    visitor.painted()
+    expect(visitor.tile("right", 2)).to_have_attribute("data-factor", "0")
+    visitor.tile("right", 2).locator("button").press("Enter")
+    expect(page).not_to_have_url(re.compile("right_edit"))
+    expect(visitor.tile("right", 2)).to_have_attribute("data-factor", "1")
+    page.go_back()
+    expect(visitor.tile("right", 2)).to_have_attribute("data-factor", "0")
+
+
+def test_keys_scale_a_channel_and_the_map_follows_at_once(visit):
+    visitor = visit()
+    tile = visitor.tile("left", 0)
+    channel = tile.get_attribute("data-channel")
+    slider = tile.get_by_role("slider", name=f"Factor of channel {channel}")
+    slider.focus()
+    for _ in range(4):
+        slider.press("ArrowRight")
+    visitor.arrives(rf"left_edit=zfnet_b%3Abundled\+conv5\+{channel}x2")
+    expect(tile.locator(".badge")).to_have_text("× 2")
+    page = visitor.page
+    expect(page.get_by_label(re.compile("Channels off")).first).to_have_value(f"{channel}x2")
+
+
+def test_typing_a_number_and_reset(visit):
+    visitor = visit()
+    page = visitor.page
+    field = page.get_by_label(re.compile("Channels off")).nth(1)
+    field.fill("100, 101x0.5")
+    field.press("Enter")
+    visitor.arrives(r"right_edit=vgg16%3Abundled\+conv5_3\+100x0\+101x0.5")
+    tiles = page.locator(".st-key-right_tiles li")
+    expect(tiles).to_have_count(14)
+    expect(tiles.nth(12)).to_have_attribute("data-channel", "100")
+    page.get_by_role("button", name="Reset").click()
+    expect(page).not_to_have_url(re.compile("edit="))
+    expect(tiles).to_have_count(12)
+
+
+def test_a_region_by_keys(visit):
+    visitor = visit()
+    page = visitor.page
+    page.get_by_role("button", name="Mask a region").click()
+    page.get_by_test_id("stPopoverBody").get_by_text("Mask a region", exact=True).click()
+    visitor.arrives("region=0.25%2C0.25%2C0.75%2C0.75")
+    ends = page.get_by_test_id("stPopoverBody").get_by_role("slider")
+    ends.first.focus()
+    ends.first.press("ArrowLeft")
+    visitor.arrives("region=0.2%2C0.25%2C0.75%2C0.75")
+    expect(page.get_by_test_id("stPopoverBody").get_by_role("img").first).to_be_visible()
+    expect(page.get_by_text(re.compile("masked 20 to 75 % across")).first).to_be_visible()
+
+
+def test_the_search_leads_to_an_edit(visit):
+    visitor = visit("view=carry")
+    page = visitor.page
+    page.get_by_role("button", name="Search greedily").click()
+    expect(page.get_by_text(re.compile("Greedy: 7, 9, 11"))).to_have_count(2)
+    expect(page.locator(".st-key-left_removal .main-svg").first).to_be_visible()
+    with page.expect_download() as download:
+        page.locator(".st-key-left_removal_csv button").first.click()
+    rows = list(csv.DictReader(Path(download.value.path()).read_text().splitlines()))
+    assert {row["method"] for row in rows} == {"gradient", "greedy", "random"}
+    assert "bundled weights" in rows[0]["source"]
+    page.get_by_role("button", name="Edit the greedy ones").first.click()
+    visitor.arrives("left_edit=zfnet_b%3Abundled")
+    expect(visitor.tile("left", 0)).to_be_visible()
+
+
+def test_invariance_is_drawn_for_both_networks(visit):
+    visitor = visit("view=invariance&transform=rotate")
+    page = visitor.page
+    page.get_by_role("button", name="Measure").click()
+    for name in ("probability", "fc7", "first", "last"):
+        expect(page.locator(f".st-key-invariance_{name} .legendtext")).to_have_count(2)
+    expect(page.locator(".st-key-edits_thumbnails img")).to_have_count(9)
+    with page.expect_download() as download:
+        page.locator(".st-key-invariance_fc7_csv button").first.click()
+    rows = list(csv.DictReader(Path(download.value.path()).read_text().splitlines()))
+    assert len(rows) == 26
+    assert {"distance conv1", "distance conv5_3", "distance fc7"} <= set(rows[0])
+
+
+def test_files_hold_the_picture_and_the_classes(visit):
+    visitor = visit("left_edit=zfnet_b%3Abundled+conv5+3x0")
+    page = visitor.page
+    with page.expect_download() as download:
+        page.locator(".st-key-left_after_png button").first.click()
+    picture = Image.open(download.value.path())
+    assert np.asarray(picture.convert("L")).std() > 20
+    with page.expect_download() as download:
+        page.locator(".st-key-left_classes_csv button").first.click()
+    rows = list(csv.DictReader(Path(download.value.path()).read_text().splitlines()))
+    assert float(rows[0]["logit after"]) < float(rows[0]["logit before"])
+    page.get_by_text("How far the edit travels").click()
+    expect(page.locator(".st-key-edits_travel_chart .main-svg").first).to_be_visible()
+    expect(page.get_by_text(re.compile("the maps of fc6 that changed most"))).to_be_visible()
+    page.get_by_text("Show the code").click()
+    expect(
+        page.get_by_text(re.compile(r"EditRequest\(model='zfnet_b:bundled'")).first
+    ).to_be_visible()
+
+
+def test_pictures_before_and_after_stand_above_the_fold(visit):
+    visitor = visit()
+    boxes = [
+        visitor.page.locator(f".st-key-{where}_cam_{moment} .stage").bounding_box()
+        for where in ("left", "right")
+        for moment in ("before", "after")
+    ]
+    tops = [box["y"] for box in boxes]
+    assert max(tops) - min(tops) < 10  # beside one another
+    assert all(box["y"] + box["height"] <= SCREEN["height"] for box in boxes)
+    assert visitor.tile("left", 0).bounding_box()["y"] < SCREEN["height"]
+
+
+@pytest.mark.parametrize("query", ["", "view=carry", "view=invariance"])
+def test_nothing_is_cut_off_on_a_phone(visit, query):
+    visitor = visit(query, viewport=PHONE)
+    page = visitor.page
+    if query == "view=invariance":
+        page.get_by_role("button", name="Measure").click()
+        expect(page.locator(".st-key-invariance_last .main-svg").first).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+    for part in page.locator(".stMain button:visible, .stMain canvas:visible").all()[:60]:
+        box = part.bounding_box()
+        inside_strip = part.evaluate("e => e.closest('.strip') !== null")
+        assert inside_strip or box["x"] + box["width"] <= PHONE["width"] + 1
