@@ -30,7 +30,7 @@ from vgg_viz.requests import AttributionRequest, ClassifyRequest
 
 ROOT = Path(__file__).resolve().parent.parent
 COMMANDS = ["dashboard", "classify", "cam", "describe", "diff", "weights", "runs"]
-COMMANDS += ["deconv", "filters"]
+COMMANDS += ["activations", "unit", "deconv", "filters", "edit"]
 
 
 @pytest.fixture(autouse=True)
