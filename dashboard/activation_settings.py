@@ -98,7 +98,7 @@ def shown(
     owned = own in {layer.name for layer in offered_layers(info)}
     row = architecture.row(own if owned else selection.side(where).layer)
     fields = unit_fields(architecture, row.name)
-    x, y = (share * fields.input_size - 0.5 for share in selection.place or (0.5, 0.5))
+    x, y = (share * fields.input_size - 0.5 for share in selection.shown_place)
     unit = fields.nearest(y), fields.nearest(x)
     if row.out_side == 1:  # a vector: each of its features is a channel of one unit
         unit = (0, 0)

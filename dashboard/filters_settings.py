@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 from dashboard.page_settings import one_of
-from dashboard.receptive_field_settings import place
 from dashboard.selection import Selection, Where
 from vgg_viz.architecture import describe_model, unit_fields
 from vgg_viz.requests import ReconstructionRequest
@@ -35,7 +34,7 @@ def reconstruction_request(
     row = column = None
     if settings.units == "place":
         fields = unit_fields(describe_model(info), side.layer)
-        x, y = (share * fields.input_size - 0.5 for share in place(selection))
+        x, y = (share * fields.input_size - 0.5 for share in selection.shown_place)
         row, column = fields.nearest(y), fields.nearest(x)
     return ReconstructionRequest(
         side.model,

@@ -19,7 +19,6 @@ from dashboard.receptive_field_settings import (
     layer_name,
     matched,
     offered_layers,
-    place,
     request,
 )
 from dashboard.selection import WHERE, Selection, Where, model_info
@@ -151,7 +150,7 @@ def picture(
         seen.row,
         seen.fields,
         seen.unit,
-        place=place(selection),
+        place=selection.shown_place,
         margin=margin,
         series=WHERE.index(seen.where),
         labels=FieldLabels(info.title, _weights(seen), _averaged(asked)),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from dashboard import session
 from dashboard.page_settings import checked, one_of, whole
-from dashboard.selection import Place, Selection, Where, other, with_layer, with_place
+from dashboard.selection import Selection, Where, other, with_layer, with_place
 from vgg_viz.architecture import (
     Architecture,
     LayerRow,
@@ -64,13 +64,8 @@ def shown(where: Where, info: ModelInfo, selection: Selection, settings: FieldSe
     architecture = describe_model(info, settings.input_size or None)
     row = architecture.row(layer_name(where, info, selection, settings))
     fields = unit_fields(architecture, row.name)
-    x, y = (share * fields.input_size - 0.5 for share in place(selection))
+    x, y = (share * fields.input_size - 0.5 for share in selection.shown_place)
     return Shown(where, info, architecture, row, fields, (fields.nearest(y), fields.nearest(x)))
-
-
-def place(selection: Selection) -> Place:
-    """The place chosen, else the middle of the photo."""
-    return selection.place or (0.5, 0.5)
 
 
 def layer_name(where: Where, info: ModelInfo, selection: Selection, settings: FieldSettings) -> str:

@@ -49,6 +49,11 @@ class Selection:
     precision: Precision = "fp32"
     place: Place | None = None  # None: none chosen; pages then show the middle
 
+    @property
+    def shown_place(self) -> Place:
+        """The place chosen, else the middle of the photo."""
+        return self.place or (0.5, 0.5)
+
     def side(self, where: Where) -> Side:
         """The left or the right network's part."""
         return self.left if where == "left" else self.right

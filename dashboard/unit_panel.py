@@ -127,7 +127,7 @@ def unit_at(selection: Selection, architecture: Architecture, layer: str) -> tup
     if architecture.row(layer).out_side == 1:
         return 0, 0
     fields = unit_fields(architecture, layer)
-    x, y = (share * fields.input_size - 0.5 for share in selection.place or (0.5, 0.5))
+    x, y = (share * fields.input_size - 0.5 for share in selection.shown_place)
     return fields.nearest(y), fields.nearest(x)
 
 

@@ -8,10 +8,10 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
+from vgg_viz.cli.files import check_file, write_file
 from vgg_viz.cli.photos import Device, DeviceOption, Model, Photo, Precision, PrecisionOption
 from vgg_viz.cli.service import named_model, named_photo, open_service
 from vgg_viz.cli.tables import Format, as_json, as_table, provenance_fields
-from vgg_viz.errors import InputError
 from vgg_viz.figures import digits, map_sheet_png
 from vgg_viz.models.configs import NETWORKS
 from vgg_viz.requests import ChannelsRequest, LayerMapsRequest
@@ -43,9 +43,9 @@ def activations(
 
     Writes every value; lists the channels of the highest mean.
     """
-    _check(out, ".npz")
+    check_file(out, ".npz")
     if png is not None:
-        _check(png, ".png")
+        check_file(png, ".png")
     with open_service(device.value) as service:
         name = named_model(service.describe(), model)
         image = named_photo(service, photo)
@@ -53,9 +53,11 @@ def activations(
         found = service.run(ChannelsRequest(name, image, named, relu, precision=precision.value))
         maps = service.run(LayerMapsRequest(name, image, named, relu, precision.value))
     source = _source(found)
-    _write(out, _npz(found, maps))
+    write_file(out, _npz(found, maps))
     if png is not None:
-        _write(png, map_sheet_png(found, f"{found.output} of {source}\nPhoto: {Path(photo).name}"))
+        write_file(
+            png, map_sheet_png(found, f"{found.output} of {source}\nPhoto: {Path(photo).name}")
+        )
     written = {"npz": str(out), "png": None if png is None else str(png)}
     if output is Format.JSON:
         typer.echo(as_json({"photo": photo, **written, **_fields(found)}))
@@ -134,18 +136,3 @@ def _npz(found: LayerChannels, maps: LayerMaps) -> bytes:
         provenance=np.array(json.dumps(_fields(found) | {"channels": len(numbers.means)})),
     )
     return out.getvalue()
-
-
-def _check(path: Path, suffix: str) -> None:
-    """Before the network is loaded: a name and a folder that will do."""
-    if path.suffix.lower() != suffix:
-        raise InputError(f"{path} is not a {suffix} file; give a name that ends in {suffix}.")
-    if not path.parent.is_dir():
-        raise InputError(f"There is no folder {path.parent}; make it, or write elsewhere.")
-
-
-def _write(path: Path, data: bytes) -> None:
-    try:
-        path.write_bytes(data)
-    except OSError as error:
-        raise InputError(f"{path} cannot be written: {error.strerror or error}.") from error

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
+from vgg_viz.cli.files import check_file, photo_credit, write_file
 from vgg_viz.cli.photos import Device, DeviceOption, Model, Photo
 from vgg_viz.cli.service import named_model, named_photo, open_service
 from vgg_viz.cli.tables import Format, as_json, as_table, provenance_fields
@@ -29,7 +30,6 @@ from vgg_viz.results import (
     LayerKernels,
     Provenance,
     Reconstruction,
-    ServiceDescription,
 )
 from vgg_viz.service.engine import ModelService
 
@@ -106,7 +106,7 @@ def deconv(
             )
         )
         picture = service.run(PictureRequest(image, found.provenance.model))
-        caption = _caption(found, _credit(service.describe(), image, photo))
+        caption = _caption(found, photo_credit(service.describe(), image, photo))
     sheet = reconstruction_pictures.sheet_png(
         picture,
         found,
@@ -115,9 +115,9 @@ def deconv(
         limits=[reconstruction_pictures.limit_of(found, (each,)) for each in rules],
         region=reconstruction_pictures.region_of(found, zoom=zoom),
     )
-    _write(out, sheet)
+    write_file(out, sheet)
     if npz is not None:
-        _write(npz, _npz(_reconstruction_fields(found), **_signals(found), maxima=found.maxima))
+        write_file(npz, _npz(_reconstruction_fields(found), **_signals(found), maxima=found.maxima))
     _answer(
         {"photo": photo, "png": str(out), "npz": _name(npz), **_reconstruction_fields(found)},
         f"{caption}\nWritten: {_listed(out, npz)}",
@@ -156,11 +156,11 @@ def filters(
         shown = int(found.norms.argmax()) if channel is None else channel
         one = service.run(ChannelKernelRequest(name, found.layer, shown))
         study = service.run(KernelStudyRequest(name))
-    _write(out, _picture(found, one, study if channel is None else None))
+    write_file(out, _picture(found, one, study if channel is None else None))
     if npz is not None:
         arrays = {"norms": found.norms, "dead": found.dead, "kernel": one.kernel}
         arrays |= {"response": one.response, "frequencies": one.frequencies}
-        _write(npz, _npz(_kernel_fields(found, one), **arrays))
+        write_file(npz, _npz(_kernel_fields(found, one), **arrays))
     pairs = [[str(i), str(j), f"{cosine:+.3f}"] for i, j, cosine in found.closest[:5]]
     table = as_table(["kernel", "kernel", "cosine"], pairs, left=())
     _answer(
@@ -233,14 +233,6 @@ def _source(provenance: Provenance) -> str:
     return f"{title}, {provenance.weights}"
 
 
-def _credit(offered: ServiceDescription, image: str, photo: str) -> str:
-    """Title, author and licence of a bundled photo; the name of a file."""
-    for sample in offered.samples:
-        if sample.name == image:
-            return f"{sample.title}, {sample.author}, {sample.licence}"
-    return Path(photo).name
-
-
 def _dead(found: LayerKernels) -> str:
     numbers = [str(int(i)) for i in found.dead.nonzero()[0]]
     return f"{len(numbers)}" + (f" ({', '.join(numbers[:20])})" if numbers else "")
@@ -303,16 +295,5 @@ def _npz(fields: dict[str, Any], **arrays: Any) -> bytes:
 def _check_files(*files: tuple[Path | None, str]) -> None:
     """Before the network is loaded: names and folders that will do."""
     for path, suffix in files:
-        if path is None:
-            continue
-        if path.suffix.lower() != suffix:
-            raise InputError(f"{path} is not a {suffix} file; give a name that ends in {suffix}.")
-        if not path.parent.is_dir():
-            raise InputError(f"There is no folder {path.parent}; make it, or write elsewhere.")
-
-
-def _write(path: Path, data: bytes) -> None:
-    try:
-        path.write_bytes(data)
-    except OSError as error:
-        raise InputError(f"{path} cannot be written: {error.strerror or error}.") from error
+        if path is not None:
+            check_file(path, suffix)

@@ -9,13 +9,14 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
+from vgg_viz.cli.files import check_file, photo_credit, write_file
 from vgg_viz.cli.service import named_model, named_photo, open_service
 from vgg_viz.cli.tables import Format, as_json, as_table, provenance_fields
 from vgg_viz.errors import InputError, UnknownNameError
 from vgg_viz.figures import overlay_png
 from vgg_viz.models.configs import NETWORKS
 from vgg_viz.requests import AttributionRequest, ClassifyRequest, PictureRequest
-from vgg_viz.results import Attribution, Classification, Provenance, ServiceDescription
+from vgg_viz.results import Attribution, Classification, Provenance
 from vgg_viz.service.engine import ModelService
 
 
@@ -111,9 +112,9 @@ def cam(
 
     Writes Grad-CAM over the photo as a PNG, with what made it below.
     """
-    _check_target_file(out, ".png")
+    check_file(out, ".png")
     if npz is not None:
-        _check_target_file(npz, ".npz")
+        check_file(npz, ".npz")
     with open_service(device.value) as service:
         name = named_model(service.describe(), model)
         image = named_photo(service, photo)
@@ -121,8 +122,8 @@ def cam(
         request = AttributionRequest(name, image, layer, index, precision=precision.value)
         found = service.run(request)
         picture = service.run(PictureRequest(image, found.provenance.model))
-        caption = _caption(found, _credit(service.describe(), image, photo))
-    _write(out, overlay_png(picture, found, caption, opacity=opacity))
+        caption = _caption(found, photo_credit(service.describe(), image, photo))
+    write_file(out, overlay_png(picture, found, caption, opacity=opacity))
     if npz is not None:
         _write_npz(npz, found)
     if output is Format.JSON:
@@ -151,14 +152,6 @@ def _class_index(service: ModelService, model: str, image: str, target: str) -> 
 def _source(provenance: Provenance) -> str:
     title = NETWORKS[provenance.model.partition(":")[0]].title
     return f"{title}, {provenance.weights}, {provenance.precision} on {provenance.device}"
-
-
-def _credit(offered: ServiceDescription, image: str, photo: str) -> str:
-    """Title, author and licence of a bundled photo; the name of a file."""
-    for sample in offered.samples:
-        if sample.name == image:
-            return f"{sample.title}, {sample.author}, {sample.licence}"
-    return Path(photo).name
 
 
 def _caption(found: Attribution, credit: str) -> str:
@@ -191,24 +184,9 @@ def _files(out: Path, npz: Path | None) -> dict[str, str | None]:
     return {"png": str(out), "npz": None if npz is None else str(npz)}
 
 
-def _check_target_file(path: Path, suffix: str) -> None:
-    """Before the network is loaded: a name and a folder that will do."""
-    if path.suffix.lower() != suffix:
-        raise InputError(f"{path} is not a {suffix} file; give a name that ends in {suffix}.")
-    if not path.parent.is_dir():
-        raise InputError(f"There is no folder {path.parent}; make it, or write elsewhere.")
-
-
 def _write_npz(path: Path, found: Attribution) -> None:
     """Raw map and provenance, readable by `numpy.load` without pickle."""
     out = BytesIO()
     fields = json.dumps(_attribution_fields(found))
     np.savez(out, grid=found.grid, provenance=np.array(fields))
-    _write(path, out.getvalue())
-
-
-def _write(path: Path, data: bytes) -> None:
-    try:
-        path.write_bytes(data)
-    except OSError as error:
-        raise InputError(f"{path} cannot be written: {error.strerror or error}.") from error
+    write_file(path, out.getvalue())
