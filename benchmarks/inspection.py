@@ -19,7 +19,8 @@ from vgg_viz.capture import inspect
 from vgg_viz.models.configs import build
 from vgg_viz.models.networks import ConvNet, build_network
 from vgg_viz.service.allocator import keep_freed_memory
-from vgg_viz.service.execution import RECORDED, supported_precisions
+from vgg_viz.service.devices import supported_precisions
+from vgg_viz.service.execution import RECORDED
 
 Maps = Mapping[str, Tensor]  # by layer, (N, h, w)
 

@@ -65,6 +65,24 @@ INSIDE = [
         help="What a channel answers to: its kernels, and what reaches back to the photo.",
     ),
     st.Page(
+        "app_pages/feature_vis.py",
+        title="Optimised",
+        icon=":material/auto_awesome:",
+        help="Pictures made to excite a unit, a channel, a layer, a direction or a class.",
+    ),
+    st.Page(
+        "app_pages/top_patches.py",
+        title="Top patches",
+        icon=":material/grid_on:",
+        help="The nine patches of many photos that excite a channel most, and what reaches back.",
+    ),
+    st.Page(
+        "app_pages/inversion.py",
+        title="Inversion",
+        icon=":material/settings_backup_restore:",
+        help="The photo rebuilt from a layer's code: what each depth keeps of it.",
+    ),
+    st.Page(
         "app_pages/edits.py",
         title="Edits",
         icon=":material/tune:",

@@ -22,6 +22,7 @@ from tests import (
     fake_kernels,
     fake_maps,
     fake_runs,
+    fake_studies,
     fake_units,
 )
 from vgg_viz import architecture
@@ -50,6 +51,7 @@ from vgg_viz.requests import (
     PictureRequest,
     RecordingRequest,
     Steering,
+    StudyJob,
     TrainingJob,
     UnitRequest,
 )
@@ -68,6 +70,7 @@ from vgg_viz.results import (
     RunInfo,
     SampleInfo,
     ServiceDescription,
+    StudyResult,
 )
 
 BUNDLED = [
@@ -119,6 +122,9 @@ class FakeService:
         self.models = {m.name: m for m in fake_models()}
         self.jobs: dict[str, _FakeJob] = {}
         self.training = fake_runs.FakeTraining()
+        self.studies = fake_studies.FakeStudies(
+            lambda model: provenance(self._model(model), "fp32")
+        )
         self.lock = threading.Lock()
 
     def start(self) -> None:
@@ -175,6 +181,9 @@ class FakeService:
     def submit(self, job: Job) -> str:
         if isinstance(job, TrainingJob):
             return self.training.submit(job)
+        if isinstance(job, StudyJob):
+            self.asked.append(job)
+            return self.studies.submit(job)
         with self.lock:
             name = f"job-{job.model}"
             old = self.jobs.get(name)
@@ -182,7 +191,15 @@ class FakeService:
                 self.jobs[name] = _FakeJob(self, job)
             return name
 
+    def find(self, job: StudyJob) -> str | None:
+        return self.studies.find(job)
+
+    def result(self, job: str) -> StudyResult | None:
+        return self.studies.result(job)
+
     def events(self, job: str, after: int = 0) -> tuple[JobEvent, ...]:
+        if self.studies.knows(job):
+            return self.studies.events(job, after)
         if self.training.knows(job):
             return self.training.events(job, after)
         if job not in self.jobs:
@@ -192,6 +209,8 @@ class FakeService:
     def cancel(self, job: str) -> None:
         if self.training.knows(job):
             self.training.cancel(job)
+        elif self.studies.knows(job):
+            self.studies.cancel(job)
         else:
             self.jobs[job].cancelled.set()
 

@@ -34,7 +34,7 @@ from vgg_viz.requests import (
     FetchWeightsJob,
     PictureRequest,
 )
-from vgg_viz.service import execution
+from vgg_viz.service import devices, execution
 from vgg_viz.service.execution import Executor, Limits
 from vgg_viz.service.local import METHODS, LocalService
 
@@ -302,17 +302,17 @@ def test_out_of_memory_for_good_is_a_clear_error_and_the_service_lives_on(
 
 
 def test_other_runtime_errors_are_not_taken_for_out_of_memory() -> None:
-    assert not execution.is_out_of_memory(RuntimeError("shape mismatch"))
-    assert execution.is_out_of_memory(
+    assert not devices.is_out_of_memory(RuntimeError("shape mismatch"))
+    assert devices.is_out_of_memory(
         RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate 1 bytes")
     )
 
 
 def test_devices_that_are_not_there_are_refused() -> None:
-    assert execution.choose_device("cpu").type == "cpu"
+    assert devices.choose_device("cpu").type == "cpu"
     for name in ("cuda:99", "tpu", "abacus"):
         with pytest.raises(InputError, match="auto"):
-            execution.choose_device(name)
+            devices.choose_device(name)
 
 
 def test_a_forward_pass_places_every_tensor_on_the_cuda_device(

@@ -38,15 +38,25 @@ from vgg_viz.requests.photos import (
     ClassifyRequest,
     PictureRequest,
 )
+from vgg_viz.requests.studies import (
+    FeatureVisJob,
+    InversionJob,
+    StudyJob,
+    Term,
+    TermKind,
+    TopPatchesJob,
+    TopPatchesRequest,
+)
 from vgg_viz.requests.training import (
     FetchWeightsJob,
     GradientFlowRequest,
-    Job,
     RecordingRequest,
     Steering,
     TrainingJob,
     new_run,
 )
+
+Job = FetchWeightsJob | TrainingJob | StudyJob
 
 __all__ = [
     "ActivationsRequest",
@@ -63,9 +73,11 @@ __all__ = [
     "EditRequest",
     "EffectiveFieldRequest",
     "FactorisationRequest",
+    "FeatureVisJob",
     "FetchWeightsJob",
     "GradientFlowRequest",
     "InvarianceRequest",
+    "InversionJob",
     "Job",
     "KernelStudyRequest",
     "KernelsRequest",
@@ -83,6 +95,11 @@ __all__ = [
     "Request",
     "SharedFactorisationRequest",
     "Steering",
+    "StudyJob",
+    "Term",
+    "TermKind",
+    "TopPatchesJob",
+    "TopPatchesRequest",
     "TrainingJob",
     "UnitRequest",
     "new_run",

@@ -68,9 +68,6 @@ class TrainingJob:
     seed: int = 0
 
 
-Job = FetchWeightsJob | TrainingJob
-
-
 @dataclass(frozen=True)
 class Steering:
     """What a person changes about a running training; None leaves it as it is."""

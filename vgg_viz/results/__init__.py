@@ -66,6 +66,14 @@ from vgg_viz.results.reconstruction import (
     Rule,
     Units,
 )
+from vgg_viz.results.studies import (
+    FeatureVis,
+    Inversion,
+    Patch,
+    PatchIndexing,
+    StudyResult,
+    TopPatches,
+)
 from vgg_viz.results.training import (
     HISTOGRAMS,
     MAGNITUDES,
@@ -100,6 +108,7 @@ __all__ = [
     "Edited",
     "EffectiveField",
     "Factorisation",
+    "FeatureVis",
     "Finding",
     "FiringUnit",
     "Float32",
@@ -109,6 +118,7 @@ __all__ = [
     "ImageInfo",
     "InitializationInfo",
     "Invariance",
+    "Inversion",
     "JobEvent",
     "JobState",
     "KernelStudy",
@@ -129,6 +139,8 @@ __all__ = [
     "Normalisation",
     "Parts",
     "PassedOn",
+    "Patch",
+    "PatchIndexing",
     "PhotoDifferences",
     "Picture",
     "Product",
@@ -145,6 +157,8 @@ __all__ = [
     "ServiceDescription",
     "SharedFactorisation",
     "Standardisation",
+    "StudyResult",
+    "TopPatches",
     "UnitArithmetic",
     "Units",
     "ValueSummary",

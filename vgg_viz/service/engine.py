@@ -2,8 +2,16 @@
 
 from typing import Protocol
 
-from vgg_viz.requests import Answer, Job, Request, Steering
-from vgg_viz.results import Health, ImageInfo, JobEvent, ModelInfo, RunInfo, ServiceDescription
+from vgg_viz.requests import Answer, Job, Request, Steering, StudyJob
+from vgg_viz.results import (
+    Health,
+    ImageInfo,
+    JobEvent,
+    ModelInfo,
+    RunInfo,
+    ServiceDescription,
+    StudyResult,
+)
 
 
 class ModelService(Protocol):
@@ -22,6 +30,20 @@ class ModelService(Protocol):
 
     def submit(self, job: Job) -> str:
         """Start long work; return its id. The same job submitted twice is one job."""
+        ...
+
+    def find(self, job: StudyJob) -> str | None:
+        """The id of the newest study equal to `job`, running or ended; None when none is known.
+
+        So a page finds its work again from its settings alone, after a reload and from a link.
+        """
+        ...
+
+    def result(self, job: str) -> StudyResult | None:
+        """What a study has to show: a preview while it runs, the result when it ended.
+
+        None while there is nothing yet, or when it had to make room for newer ones. Never waits.
+        """
         ...
 
     def events(self, job: str, after: int = 0) -> tuple[JobEvent, ...]:

@@ -4,7 +4,6 @@ Only the worker thread calls this; nothing here needs a lock. Tensors and module
 numpy goes out.
 """
 
-import gc
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -20,7 +19,7 @@ from vgg_viz import __version__
 from vgg_viz.activations import channel_statistics, strongest
 from vgg_viz.attribution.registry import METHODS
 from vgg_viz.capture import Inspection, inspect
-from vgg_viz.errors import InputError, OutOfMemoryError, UnknownNameError, VggVizError
+from vgg_viz.errors import OutOfMemoryError, UnknownNameError, VggVizError
 from vgg_viz.images import Photo
 from vgg_viz.models.registry import parse_model_name
 from vgg_viz.models.schemes import STAGED
@@ -43,9 +42,14 @@ from vgg_viz.results import (
     Provenance,
 )
 from vgg_viz.service import first_weights
-from vgg_viz.service.allocator import return_freed_memory
 from vgg_viz.service.answers import ANSWERS, Answering
 from vgg_viz.service.caches import ByteBoundedCache
+from vgg_viz.service.devices import (
+    choose_device,
+    is_out_of_memory,
+    release,
+    supported_precisions,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -85,13 +89,15 @@ class Executor:
         limits: Limits | None = None,
         uploads: Path | None = None,
         allow_paths: bool = False,
+        folders: Mapping[str, Path] | None = None,
     ) -> None:
         limits = limits or Limits()
         self.device = choose_device(device)
         self.precisions = supported_precisions(self.device)
         self.forward_passes = 0
+        self.folders = dict(folders or {})  # of photos that requests may name
         self._uploads = uploads
-        self._allow_paths = allow_paths
+        self.allow_paths = allow_paths
         self._models: ByteBoundedCache[Ready] = ByteBoundedCache(limits.models, lambda m: m.nbytes)
         self._inspections: ByteBoundedCache[Inspection] = ByteBoundedCache(
             limits.inspections, lambda i: i.nbytes
@@ -123,7 +129,7 @@ class Executor:
         if request.initialization == STAGED:
             source = load_model(
                 parse_model_name(request.source),
-                allow_paths=self._allow_paths,
+                allow_paths=self.allow_paths,
                 uploads=self._uploads,
             )
 
@@ -133,7 +139,7 @@ class Executor:
         try:
             return self._within_memory(compute)
         finally:
-            _release(self.device)
+            release(self.device)
 
     @property
     def model_names(self) -> tuple[str, ...]:
@@ -149,7 +155,7 @@ class Executor:
         """Drop every model and Inspection and give the memory back."""
         self._inspections.drop(lambda _: True)
         self._models.drop(lambda _: True)
-        _release(self.device)
+        release(self.device)
 
     def _within_memory(self, compute: Callable[..., Answer]) -> Answer:
         try:
@@ -249,12 +255,12 @@ class Executor:
             ready = self._load(name, precision)
             for key in self._models.put((name, precision), ready):
                 self._inspections.drop(lambda k, gone=key: k[:2] == gone)  # type: ignore[misc]
-                _release(self.device)
+                release(self.device)
         return ready
 
     def _load(self, name: str, precision: Precision) -> Ready:
         loaded = load_model(
-            parse_model_name(name), allow_paths=self._allow_paths, uploads=self._uploads
+            parse_model_name(name), allow_paths=self.allow_paths, uploads=self._uploads
         )
         dtype = torch.bfloat16 if precision == "bf16" else torch.float32
         network = loaded.network.to(device=self.device, dtype=dtype).eval()
@@ -321,49 +327,6 @@ def _in_full(
     small: bool,  # noqa: ARG001 - there is nothing smaller; with the caches dropped it may fit
 ) -> Any:
     return compute(executor, request, photos)
-
-
-def choose_device(wanted: str) -> torch.device:
-    """The device for "auto", "cuda", "cuda:1", "mps" or "cpu"; InputError when it is not there."""
-    if wanted == "auto":
-        if torch.cuda.is_available():
-            return torch.device("cuda:0")
-        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
-    try:
-        device = torch.device(wanted)
-    except RuntimeError as error:
-        raise InputError(f"No device {wanted!r}; choose auto, cuda, mps or cpu.") from error
-    present = {
-        "cpu": True,
-        "cuda": torch.cuda.is_available() and (device.index or 0) < torch.cuda.device_count(),
-        "mps": torch.backends.mps.is_available(),
-    }
-    if not present.get(device.type, False):
-        raise InputError(f"This machine has no {wanted}; choose auto or cpu.")
-    return device
-
-
-def supported_precisions(device: torch.device) -> tuple[str, ...]:
-    """Precisions the device computes in hardware; emulated bf16 would be slower than fp32."""
-    if device.type == "cuda":
-        native = torch.cuda.is_bf16_supported(including_emulation=False)
-    else:
-        native = device.type == "cpu" and torch.cpu._is_avx512_bf16_supported()  # noqa: SLF001
-    return ("fp32", "bf16") if native else ("fp32",)
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether `error` is a device or host running out of memory, in any of torch's spellings."""
-    if isinstance(error, torch.OutOfMemoryError | MemoryError):
-        return True
-    return isinstance(error, RuntimeError) and "not enough memory" in str(error)
-
-
-def _release(device: torch.device) -> None:
-    gc.collect()
-    return_freed_memory()
-    if device.type == "cuda":
-        torch.cuda.empty_cache()
 
 
 def _last_conv(ready: Ready) -> str:

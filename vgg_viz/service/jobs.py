@@ -135,6 +135,12 @@ class JobRegistry:
         with self._lock:
             return job in self._handles
 
+    def find(self, job: Job) -> str | None:
+        """The id of the newest job equal to `job`; None when there is none (any more)."""
+        with self._lock:
+            names = [name for name, handle in self._handles.items() if handle.job == job]
+        return names[-1] if names else None
+
     def active(self) -> tuple[Job, ...]:
         """Jobs that have not ended, in their order."""
         with self._lock:

@@ -34,6 +34,7 @@ from vgg_viz.requests import (
     RecordingRequest,
     Request,
     Steering,
+    StudyJob,
     TrainingJob,
 )
 from vgg_viz.results import (
@@ -46,6 +47,7 @@ from vgg_viz.results import (
     Recording,
     RunInfo,
     ServiceDescription,
+    StudyResult,
 )
 from vgg_viz.service.allocator import keep_freed_memory
 from vgg_viz.service.caches import ByteBoundedCache
@@ -54,6 +56,7 @@ from vgg_viz.service.fetching import fetch_weights
 from vgg_viz.service.jobs import JobRegistry
 from vgg_viz.service.photos import PhotoStore
 from vgg_viz.service.runs import RunStore, runs_folder
+from vgg_viz.service.studies import Studies
 from vgg_viz.service.training import Trainings
 from vgg_viz.service.worker import DeviceWorker
 from vgg_viz.training.datasets import dataset_infos, listed_folders, offered_folders
@@ -107,6 +110,7 @@ class LocalService:
         offered = listed_folders(os.environ.get(PHOTOS, "")) if photos is None else photos
         self._folders = offered_folders(offered)
         self._trainings = Trainings(self._runs, self._folders, device)
+        self._studies = Studies(self._on_device, self._photos_of, _result_bytes)
 
     def start(self) -> None:
         """Load torch and choose the device, in the background."""
@@ -121,6 +125,7 @@ class LocalService:
         """End the worker, all jobs and their processes; forget uploads."""
         self._jobs.close()
         self._trainings.close()
+        self._studies.close()
         self._worker.close()
         self._scratch.cleanup()
 
@@ -177,7 +182,17 @@ class LocalService:
         """Start a job. Fetching weights never waits for a training."""
         if isinstance(job, TrainingJob):
             return self._trainings.submit(job)
+        if isinstance(job, StudyJob):
+            return self._studies.submit(self._resolved(job))
         return self._jobs.submit(job)
+
+    def find(self, job: StudyJob) -> str | None:
+        """The newest equal study."""
+        return self._studies.find(self._resolved(job))
+
+    def result(self, job: str) -> StudyResult | None:
+        """What a study has to show."""
+        return self._studies.result(job)
 
     def events(self, job: str, after: int = 0) -> tuple[JobEvent, ...]:
         """Events of a job."""
@@ -233,8 +248,10 @@ class LocalService:
     def _device_name(self) -> str:
         return str(self._executor.device) if self._executor else self._wanted
 
-    def _queue_of(self, job: str) -> JobRegistry | Trainings:
-        return self._trainings if self._trainings.knows(job) else self._jobs
+    def _queue_of(self, job: str) -> JobRegistry | Trainings | Studies:
+        if self._trainings.knows(job):
+            return self._trainings
+        return self._studies if self._studies.knows(job) else self._jobs
 
     def _prepare(self) -> "Executor":
         from vgg_viz.service.execution import Executor
@@ -244,6 +261,7 @@ class LocalService:
             limits=self._limits,
             uploads=self._uploads,
             allow_paths=self._allow_paths,
+            folders=self._folders,
         )
         return self._executor
 

@@ -1,0 +1,5 @@
+"""Optimised."""
+
+import streamlit as st
+
+st.title("Optimised")

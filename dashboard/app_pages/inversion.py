@@ -1,0 +1,5 @@
+"""Inversion."""
+
+import streamlit as st
+
+st.title("Inversion")

@@ -1,0 +1,5 @@
+"""Top patches."""
+
+import streamlit as st
+
+st.title("Top patches")

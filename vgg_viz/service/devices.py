@@ -1,0 +1,52 @@
+"""Which device computes, what it can do, and its memory."""
+
+import gc
+
+import torch
+
+from vgg_viz.errors import InputError
+from vgg_viz.service.allocator import return_freed_memory
+
+
+def choose_device(wanted: str) -> torch.device:
+    """The device for "auto", "cuda", "cuda:1", "mps" or "cpu"; InputError when it is not there."""
+    if wanted == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda:0")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    try:
+        device = torch.device(wanted)
+    except RuntimeError as error:
+        raise InputError(f"No device {wanted!r}; choose auto, cuda, mps or cpu.") from error
+    present = {
+        "cpu": True,
+        "cuda": torch.cuda.is_available() and (device.index or 0) < torch.cuda.device_count(),
+        "mps": torch.backends.mps.is_available(),
+    }
+    if not present.get(device.type, False):
+        raise InputError(f"This machine has no {wanted}; choose auto or cpu.")
+    return device
+
+
+def supported_precisions(device: torch.device) -> tuple[str, ...]:
+    """Precisions the device computes in hardware; emulated bf16 would be slower than fp32."""
+    if device.type == "cuda":
+        native = torch.cuda.is_bf16_supported(including_emulation=False)
+    else:
+        native = device.type == "cpu" and torch.cpu._is_avx512_bf16_supported()  # noqa: SLF001
+    return ("fp32", "bf16") if native else ("fp32",)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether `error` is a device or host running out of memory, in any of torch's spellings."""
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    return isinstance(error, RuntimeError) and "not enough memory" in str(error)
+
+
+def release(device: torch.device) -> None:
+    """Give memory that nothing holds any more back to the device and the host."""
+    gc.collect()
+    return_freed_memory()
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
