@@ -10,7 +10,7 @@ export PYTHON
 VENV = .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev run test lint format bench runs clean
+.PHONY: help install install-dev run test lint format bench runs gallery patches clean
 
 # Photos to learn from: train/<class>/ and val/<class>/.
 PHOTOS ?= photos
@@ -52,6 +52,12 @@ bench: install-dev  ## measure this project beside its peers
 
 runs: install-dev  ## train the recordings in assets/runs again (PHOTOS=folder; hours)
 	@exec $(VENV)/python -m vgg_viz.training.runs --data "$(PHOTOS)" $(ARGS)
+
+gallery: install-dev  ## optimise a picture for every channel of the bundled networks again (hours)
+	@exec $(VENV)/python -m vgg_viz.feature_vis.gallery $(ARGS)
+
+patches: install-dev  ## index the top patches of the bundled photos again
+	@exec $(VENV)/python -m vgg_viz.service.shipped_indexes
 
 clean:  ## remove .venv and caches
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis vgg_viz.egg-info

@@ -2,7 +2,17 @@
 
 import sys
 
-PARTS = ("architecture", "inspection", "recorder", "startup", "browser")
+PARTS = (
+    "architecture",
+    "inspection",
+    "attribution",
+    "attribution_perturbation",
+    "feature_vis",
+    "top_patches",
+    "recorder",
+    "startup",
+    "browser",
+)
 
 
 def main(names: list[str]) -> int:
@@ -19,11 +29,25 @@ def main(names: list[str]) -> int:
 
 
 def _run(name: str) -> None:
-    from benchmarks import architecture, browser, inspection, recorder, startup
+    from benchmarks import (
+        architecture,
+        attribution,
+        attribution_perturbation,
+        browser,
+        feature_vis,
+        inspection,
+        recorder,
+        startup,
+        top_patches,
+    )
 
     parts = {
         "architecture": architecture,
         "inspection": inspection,
+        "attribution": attribution,
+        "attribution_perturbation": attribution_perturbation,
+        "feature_vis": feature_vis,
+        "top_patches": top_patches,
         "recorder": recorder,
         "startup": startup,
         "browser": browser,

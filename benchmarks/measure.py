@@ -7,6 +7,7 @@ import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 
@@ -62,6 +63,29 @@ def timed(work: Callable[[], object]) -> float:
     seconds = time.perf_counter() - started
     del result
     return seconds
+
+
+def peak_memory(work: Callable[[], object]) -> float | None:
+    """MB that the process had at most during one call, above what it had before it.
+
+    None where the system does not let the highest mark be set back (Linux does).
+    """
+    gc.collect()
+    try:
+        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # sets VmHWM back
+    except OSError:
+        return None
+    before = _status("VmRSS")
+    result = work()
+    after = _status("VmHWM")
+    del result
+    return (after - before) / 1000
+
+
+def _status(name: str) -> float:
+    """A line of /proc/self/status, in kB."""
+    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+    return next(float(line.split()[1]) for line in lines if line.startswith(f"{name}:"))
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -5,14 +5,16 @@ import streamlit as st
 from dashboard.activation_settings import ActivationSettings, Shown
 from dashboard.network_column import escaped
 from dashboard.selection import Selection, class_labels
+from vgg_viz.requests import FrameMapsRequest
 
-OWN_PHOTO = "your-photo.jpg"
+OWN_PHOTO, OWN_CLIP = "your-photo.jpg", "your-clip.mp4"
 
 
 def expander(*snippets: tuple[str, str], key: str) -> None:
-    """Titled snippets, folded away."""
-    with st.expander("Show the code", icon=":material/code:", key=key):
-        for title, code in snippets:
+    """Titled snippets, folded away; a folded one sends nothing."""
+    box = st.expander("Show the code", icon=":material/code:", key=key, on_change="rerun")
+    with box:
+        for title, code in snippets if box.open else ():
             st.caption(escaped(title))
             st.code(code, language="python")
 
@@ -76,6 +78,27 @@ means = [activations.channel_numbers(each).means for each in (maps, others)]
 change = means[1] - means[0]
 distances = activations.distances(maps, others)  # root mean squared, unit by unit
 similarities = activations.paired_similarities(maps, others)  # cosine
+"""
+
+
+def clip_code(request: FrameMapsRequest, channel: int) -> str:
+    """One side's maps on every frame of a clip."""
+    more = "" if request.precision == "fp32" else f", precision={request.precision!r}"
+    asked = f"{request.model!r}, image, {request.layer!r}, {request.relu}{more}"
+    return f"""from pathlib import Path
+
+from vgg_viz.requests import FrameMapsRequest
+from vgg_viz.results import ClipMaps
+from vgg_viz.service.local import LocalService
+
+with LocalService() as service:
+    clip = service.put_clip(Path({OWN_CLIP!r}).read_bytes())
+    frames = [service.run(FrameMapsRequest({asked})) for image in clip.images]
+
+maps = ClipMaps.of(frames, [{channel}])
+shown = maps.maps[:, maps.channels.index({channel})]  # float32 (frames, h, w)
+limits, means, maxima = maps.limits, maps.means, maps.maxima  # one scale a channel
+probabilities = maps.probabilities  # (frames, classes)
 """
 
 

@@ -4,9 +4,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from dashboard import activation_code, service, session
-from dashboard.activation_panels import Answers, source
+from dashboard.activation_answers import Answers, kept, source
+from dashboard.activation_files import downloads
+from dashboard.activation_panels import NUMBERS
 from dashboard.activation_settings import ActivationSettings, photo_title, second_photo
 from dashboard.charts import chart, look
 from dashboard.controls import PHOTO_MB, PHOTO_TYPES
@@ -28,13 +31,17 @@ SATURATED = (
 TERMS = f"{ZEROS} {DEAD} {SATURATED}"
 
 
-def panel(
-    answers: Sequence[Answers],
-    selection: Selection,
-    settings: ActivationSettings,
-    offered: ServiceDescription,
-) -> None:
-    """The statistics chosen, both networks in one chart."""
+@st.fragment(key=NUMBERS)
+def numbers(files: DeltaGenerator) -> None:
+    """The statistics chosen, both networks in one chart; downloads go to `files`, a popover."""
+    answers = kept()
+    if not answers:
+        return
+    offered = service.get_service().describe()
+    selection, settings = session.view(offered, ActivationSettings)
+    if files.open:
+        with files, service.messages():
+            downloads(answers, selection, settings)
     with st.container(horizontal=True, vertical_alignment="center", key="activation_numbers"):
         st.subheader("Numbers", help=TERMS, anchor=False, width="content")
         controlled(
@@ -254,6 +261,7 @@ def _on_file(key: str) -> None:
     service.attempt(use)
     # A fresh uploader, so that the file's bytes are let go.
     st.session_state.second_uploads = st.session_state.get("second_uploads", 0) + 1
+    st.rerun()  # the whole page: notes stand at its top
 
 
 def photos_panel(

@@ -1,27 +1,31 @@
-"""Panels of page "Activations": pickers, and one network's layers, channels and unit."""
+"""Panels of page "Activations": pickers, and each network's layers, channels and unit.
 
-from dataclasses import dataclass
-from functools import partial
-from io import BytesIO
-from typing import Any
+The page is drawn in parts (`PARTS`), fragments that run again alone: a click on a layer draws the
+maps first, and what follows from them after that; the pickers above stay as they are.
+"""
 
-import numpy as np
+import time
+from collections.abc import Mapping
+from typing import Any, NoReturn
+
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+from streamlit.errors import StreamlitAPIException
 
 from dashboard import activation_code, components, service, session
+from dashboard.activation_answers import Answers, ask, drawn_channel, keep, shared_limit
 from dashboard.activation_settings import (
     ActivationSettings,
     Shown,
-    channels_request,
     choose_channel,
     choose_layer,
     chosen_channel,
-    keep_unit,
+    keep_orders,
     map_request,
     offered_layers,
-    strip_request,
+    shown,
+    view_of,
 )
-from dashboard.charts import csv_file, picture_format
 from dashboard.controls import (
     DIFFERENT_CLASSES,
     add_photo,
@@ -31,14 +35,22 @@ from dashboard.controls import (
     photo_picker,
     scale_picker,
 )
+from dashboard.fetching import fetch_panel
 from dashboard.network_column import escaped
 from dashboard.selection import WHERE, Selection, Where, model_info
+from dashboard.side_layers import keep_unit, map_of
 from dashboard.widgets import controlled
 from vgg_viz import figures
-from vgg_viz.requests import LayerMapsRequest, PictureRequest
-from vgg_viz.results import LayerChannels, LayerStrip, ModelInfo, Picture, ServiceDescription
+from vgg_viz.results import ModelInfo, ServiceDescription
 
-PHOTO_SIDE = 320  # px; it is drawn in about 200, and travels with every click
+MAPS, NUMBERS, ARITHMETIC, CLIP = PARTS = (
+    "activation_maps",
+    "activation_numbers",
+    "activation_units",
+    "activation_clips",
+)
+# s. While Python computes, what was drawn waits in the server; a moment of rest lets it go out.
+HEAD_START = 0.015
 MOST_MARGIN = 0.2  # of the photo: how much of a field beyond it is drawn
 STAGES = {False: "Before ReLU", True: "After ReLU"}
 SCORE = (
@@ -49,16 +61,6 @@ ORDERS = (
     f"Sort by any number of the channels, in the browser. **Fewest zeros**: share of units that "
     f"are exactly 0. {SCORE} **Similarity**: cosine to the chosen channel's map."
 )
-
-
-@dataclass(frozen=True, eq=False)
-class Answers:
-    """What the service says about one side."""
-
-    seen: Shown
-    strip: LayerStrip
-    channels: LayerChannels
-    picture: Picture
 
 
 # --- controls ------------------------------------------------------------------------------------
@@ -98,14 +100,9 @@ def top_row(
 
 
 def head(
-    where: Where,
-    selection: Selection,
-    offered: ServiceDescription,
-    settings: ActivationSettings,
-    *,
-    own_class: bool,
-) -> None:
-    """Network, its class where the two know different ones, and layer."""
+    where: Where, selection: Selection, offered: ServiceDescription, *, own_class: bool
+) -> DeltaGenerator:
+    """Network, and its class where the two know different ones; returns the layer's place."""
     info = model_info(offered, selection.side(where).model)
     network, *classes, layer = st.columns([4, 3, 3] if own_class else [5, 3])
     with network:
@@ -113,59 +110,108 @@ def head(
     if own_class:
         with classes[0]:
             class_picker(where, selection, info, both=False)
+    return layer
+
+
+def _layer_picker(
+    where: Where, info: ModelInfo, selection: Selection, settings: ActivationSettings
+) -> None:
     fields = {each.name: each.receptive_field for each in offered_layers(info)}
-    own = settings.map_of(where)
-    with layer:
-        controlled(
-            st.selectbox,
-            f"Layer of the {where} network",
-            list(fields),
-            key=f"{where}_any_layer",
-            value=own if own in fields else selection.side(where).layer,
-            apply=lambda name: choose_layer(where, info, name, settings),
-            format_func=lambda name: f"{name} · {fields.get(name, 0)} px",
-            help="Any layer. The number is its **receptive field**: the side in px of the part of "
-            "the input that one unit sees.",
-            label_visibility="collapsed",
-        )
+    own = map_of(settings, where)
+    controlled(
+        st.selectbox,
+        f"Layer of the {where} network",
+        list(fields),
+        key=f"{where}_any_layer",
+        value=own if own in fields else selection.side(where).layer,
+        apply=lambda name: _on_layer(where, info, name, settings),
+        format_func=lambda name: f"{name} · {fields.get(name, 0)} px",
+        help="Any layer. The number is its **receptive field**: the side in px of the part of "
+        "the input that one unit sees.",
+        label_visibility="collapsed",
+    )
     if own and own not in fields:
         now = selection.side(where).layer
         st.caption(f"{info.title} has no `{own}`; showing {now}.")
 
 
-# --- one network ---------------------------------------------------------------------------------
+# --- both networks -------------------------------------------------------------------------------
 
 
-def ask(seen: Shown, selection: Selection, settings: ActivationSettings) -> Answers:
-    """One forward pass answers for every layer; the class needs one backward pass."""
-    return Answers(
-        seen,
-        service.run(strip_request(seen, selection)),
-        service.run(channels_request(seen, selection, settings)),
-        service.run(PictureRequest(selection.image, seen.info.name, PHOTO_SIDE)),
-    )
+@st.fragment(key=MAPS)
+def maps(pickers: Mapping[Where, DeltaGenerator]) -> None:
+    """Layers, channels and unit of both networks; the layers' pickers go to their places."""
+    offered = service.get_service().describe()
+    selection, settings = session.view(offered, ActivationSettings)
+    infos = {where: model_info(offered, selection.side(where).model) for where in WHERE}
+    columns = zip(WHERE, st.columns(2, gap="medium"), strict=True)
+    # The grids are what a click waits for: they are sent first, and stand below the strips.
+    above, below = {}, {}
+    for where, column in columns:
+        with column.container(gap="xsmall"):
+            above[where], below[where] = st.container(gap="xsmall"), st.container(gap="xsmall")
+    answers = []
+    for where, slot in below.items():
+        with slot, service.messages():
+            if infos[where].available:
+                seen = shown(where, infos[where], selection, settings)
+                answers.append(_asked(seen, selection, settings, slot))
+            else:
+                fetch_panel(where, infos[where])
+    keep(answers)
+    limit = shared_limit(answers, selection)
+    for each in answers:
+        with below[each.seen.where], service.messages():
+            _grid(each, selection, settings, limit)
+    if answers:
+        time.sleep(HEAD_START)
+    for each in answers:
+        with above[each.seen.where]:
+            _strip(each, settings)
+    for where, picker in pickers.items():
+        with picker:
+            _layer_picker(where, infos[where], selection, settings)
+    for each in answers:
+        with below[each.seen.where], service.messages():
+            _unit(each, selection, settings)
 
 
-def body(
+def _asked(
+    seen: Shown, selection: Selection, settings: ActivationSettings, slot: DeltaGenerator
+) -> Answers:
+    """Until the answer is there, what was drawn before stays; at first, grey stands there."""
+    if f"{seen.where}_grid" in st.session_state:
+        return ask(seen, selection, settings)
+    with slot.skeleton(height=560):
+        return ask(seen, selection, settings)
+
+
+def _grid(
     answers: Answers, selection: Selection, settings: ActivationSettings, limit: float | None
 ) -> None:
-    """Strip, grid and unit of one side; `limit` None: a scale of its own."""
+    """All channels of a side's layer; `limit` None: a scale of its own."""
     seen = answers.seen
-    where, info = seen.where, seen.info
+    frame = figures.channel_grid_frame(
+        answers.channels,
+        side=seen.where,
+        when=seen.when(relu=settings.relu),
+        limit=limit,
+        view=view_of(seen, selection, settings),
+    )
+    components.channel_grid(frame, key=f"{seen.where}_grid", on_unit=lambda: _on_grid(seen))
+
+
+def _strip(answers: Answers, settings: ActivationSettings) -> None:
+    """Whose layers they are, and all of them."""
+    where, info = answers.seen.where, answers.seen.info
     untrained = " · untrained: no knowledge is shown" if info.weights == "random" else ""
     st.markdown(f"**{info.title}** · {escaped(info.weights_title)}{untrained}")
+    layer = answers.seen.row.name
     components.layer_strip(
-        figures.layer_strip_frame(answers.strip, relu=settings.relu, selected=seen.row.name),
+        figures.layer_strip_frame(answers.strip, side=where, relu=settings.relu, selected=layer),
         key=f"{where}_strip",
-        on_layer=lambda: choose_layer(
-            where, info, str(st.session_state[f"{where}_strip"].layer), settings
-        ),
+        on_layer=lambda: _on_strip(where, info, settings),
     )
-    frame = figures.channel_grid_frame(
-        answers.channels, side=where, when=seen.when(relu=settings.relu), limit=limit
-    )
-    components.channel_grid(frame, key=f"{where}_grid", on_unit=lambda: _on_grid(seen))
-    _unit(answers, selection, settings)
 
 
 def _unit(answers: Answers, selection: Selection, settings: ActivationSettings) -> None:
@@ -184,6 +230,7 @@ def _unit(answers: Answers, selection: Selection, settings: ActivationSettings) 
         margin=min(MOST_MARGIN, figures.margin_share(seen.fields)),
         chosen=chosen_channel(seen, selection, settings) is not None,
         when=seen.when(relu=settings.relu),
+        order=settings.sort_of(seen.where),
         label=f"{seen.info.title}, {seen.info.weights_title}",
     )
     key = f"{seen.where}_unit"
@@ -192,105 +239,39 @@ def _unit(answers: Answers, selection: Selection, settings: ActivationSettings) 
     activation_code.expander((seen.title, code), key=f"{seen.where}_code")
 
 
-def drawn_channel(answers: Answers, selection: Selection, settings: ActivationSettings) -> int:
-    """The channel chosen, else the one of the highest mean."""
-    channel = chosen_channel(answers.seen, selection, settings)
-    if channel is None:
-        return int(np.nan_to_num(answers.channels.numbers.means).argmax())
-    return channel
+# --- clicks --------------------------------------------------------------------------------------
+
+
+def redraw(*parts: str) -> NoReturn:
+    """End a callback, and run only these parts of the page; all of it where one is missing yet."""
+    try:
+        st.rerun(parts)
+    except StreamlitAPIException:  # clicked before the page was there as a whole
+        st.rerun()
+
+
+def _on_layer(where: Where, info: ModelInfo, name: str, settings: ActivationSettings) -> None:
+    choose_layer(where, info, name, settings)
+    redraw(*PARTS)
+
+
+def _on_strip(where: Where, info: ModelInfo, settings: ActivationSettings) -> None:
+    picked: Any = st.session_state[f"{where}_strip"].layer
+    keep_orders(picked["orders"])
+    _on_layer(where, info, str(picked["name"]), settings)
 
 
 def _on_grid(seen: Shown) -> None:
     unit: Any = st.session_state[f"{seen.where}_grid"].unit
+    keep_orders({seen.where: unit["order"]})
     choose_channel(seen, int(unit["channel"]))
-    keep_unit(seen, int(unit["row"]), int(unit["column"]))
+    keep_unit(seen.fields, (int(unit["row"]), int(unit["column"])))
+    redraw(MAPS, ARITHMETIC, CLIP)
 
 
 def _on_unit(seen: Shown, channel: int) -> None:
     """A unit of a channel that nobody had chosen chooses it."""
     unit: Any = st.session_state[f"{seen.where}_unit"].unit
     choose_channel(seen, channel)
-    keep_unit(seen, int(unit["row"]), int(unit["column"]))
-
-
-# --- downloads -----------------------------------------------------------------------------------
-
-
-def downloads(answers: list[Answers], selection: Selection, settings: ActivationSettings) -> None:
-    """Files of the layers shown; each is made when its button is clicked."""
-    picture_format()
-    shared = selection.scale == "shared" and len(answers) == len(WHERE)
-    limit = figures.shared_map_limit(a.channels for a in answers) if shared else None
-    for each in answers:
-        seen = each.seen
-        name = f"activations-{seen.info.network}-{each.channels.output}"
-        files = (
-            ("All maps (PNG)", "png", "image/png", partial(sheet_file, each, limit)),
-            (
-                "All values (NPZ)",
-                "npz",
-                "application/octet-stream",
-                partial(npz_file, each, selection),
-            ),
-            ("Channel numbers (CSV)", "csv", "text/csv", partial(numbers_file, each)),
-        )
-        st.caption(f"{seen.title}, {seen.when(relu=settings.relu) or 'output'}")
-        with st.container(horizontal=True):
-            for label, kind, mime, data in files:
-                st.download_button(
-                    label,
-                    data=data,
-                    file_name=f"{name}.{kind}",
-                    mime=mime,
-                    key=f"{seen.where}_{kind}_file",
-                    on_click="ignore",
-                )
-
-
-def source(answers: Answers) -> str:
-    """What made a number: network, weights, photo's part, precision."""
-    made = answers.channels.provenance
-    return (
-        f"{answers.seen.info.title}, {made.weights}, input {made.input_size} px, {made.precision}"
-    )
-
-
-def sheet_file(answers: Answers, limit: float | None) -> bytes:
-    """Every map of the layer on one sheet."""
-    return figures.map_sheet_png(
-        answers.channels, f"{answers.channels.output} of {source(answers)}", limit=limit
-    )
-
-
-def npz_file(answers: Answers, selection: Selection) -> bytes:
-    """Every value of the layer, float32 (C, h, w)."""
-    shown = answers.channels
-    found = service.run(
-        LayerMapsRequest(
-            *(answers.seen.info.name, selection.image, shown.layer, shown.relu),
-            precision=selection.precision,
-        )
-    )
-    out = BytesIO()
-    np.savez_compressed(out, maps=found.maps, source=np.array(f"{found.output}, {source(answers)}"))
-    return out.getvalue()
-
-
-def numbers_file(answers: Answers) -> bytes:
-    """One row a channel."""
-    shown, numbers = answers.channels, answers.channels.numbers
-    rows = [
-        {
-            "output": shown.output,
-            "channel": channel,
-            "mean": float(numbers.means[channel]),
-            "std": float(numbers.stds[channel]),
-            "min": float(numbers.minima[channel]),
-            "max": float(numbers.maxima[channel]),
-            "share_zero": float(numbers.zeros[channel]),
-            "gradient_x_activation": float(shown.scores[channel]),
-            "class": shown.target_name,
-        }
-        for channel in range(len(numbers.means))
-    ]
-    return csv_file(rows, source(answers))
+    keep_unit(seen.fields, (int(unit["row"]), int(unit["column"])))
+    redraw(MAPS, ARITHMETIC, CLIP)

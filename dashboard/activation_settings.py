@@ -1,33 +1,22 @@
 """What page "Activations" keeps besides the selection, and what follows from both."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from dashboard import session
+from dashboard import session, side_layers
 from dashboard.page_settings import checked, one_of, switch, whole
-from dashboard.selection import Selection, Where, class_labels, other, with_layer, with_place
-from vgg_viz.architecture import (
-    Architecture,
-    LayerRow,
-    UnitFields,
-    describe_model,
-    pair_by_depth,
-    pair_by_receptive_field,
-    unit_fields,
-)
+from dashboard.selection import WHERE, Selection, Where, class_labels, other
+from dashboard.side_layers import layer_of, map_of, nearest_unit, own_layer
+from vgg_viz.architecture import Architecture, LayerRow, UnitFields, describe_model, unit_fields
 from vgg_viz.requests import ChannelsRequest, LayerStripRequest, MapRequest
 from vgg_viz.results import LayerInfo, ModelInfo, ServiceDescription
 
 KINDS = ("conv", "batch_norm", "lrn", "max_pool", "avg_pool", "linear")
-LAYER_NAME = re.compile(r"[a-z]+\d{0,2}(_\d{1,2})?")
 PHOTO_NAME = re.compile(r"[a-z0-9_-]{1,64}")
-LAYER, PHOTO = "a layer's name", "the name of a photo"
+ORDERS = ("mean", "channel", "max", "sparsity", "score", "similarity")  # of a grid's channels
+PHOTO = "the name of a photo"
 MOST_FEATURES = 25088  # of pool5 of VGG as a vector
-
-
-def _is_layer(name: str) -> bool:
-    return bool(LAYER_NAME.fullmatch(name))
 
 
 @dataclass(frozen=True)
@@ -35,20 +24,23 @@ class ActivationSettings:
     """What is shown of the selection's layers.
 
     A `map` names a pool, a normalisation or a fully-connected layer in place of the selection's
-    convolution; a `feature` is the channel chosen there, -1 its strongest.
+    convolution; a `feature` is the channel chosen there, -1 its strongest. Sorting is the browser's
+    affair and sends nothing: the order of a grid arrives with the next click.
     """
 
     relu: bool = switch(default=True)
-    left_map: str = checked("", _is_layer, LAYER)
-    right_map: str = checked("", _is_layer, LAYER)
+    left_map: str = own_layer()
+    right_map: str = own_layer()
     left_feature: int = whole(-1, least=-1, most=MOST_FEATURES)
     right_feature: int = whole(-1, least=-1, most=MOST_FEATURES)
+    left_sort: str = one_of("mean", *ORDERS)
+    right_sort: str = one_of("mean", *ORDERS)
     numbers: str = one_of("layer", "layer", "depth", "photos")
     second: str = checked("", lambda name: bool(PHOTO_NAME.fullmatch(name)), PHOTO)
 
-    def map_of(self, where: Where) -> str:
-        """The layer of a side that is no convolution, "" for the selection's convolution."""
-        return self.left_map if where == "left" else self.right_map
+    def sort_of(self, where: Where) -> str:
+        """The order of a side's channels."""
+        return self.left_sort if where == "left" else self.right_sort
 
     def feature_of(self, where: Where) -> int:
         """The channel chosen in `map_of`, -1 for the strongest."""
@@ -94,15 +86,11 @@ def shown(
 ) -> Shown:
     """What a side shows."""
     architecture = describe_model(info)
-    own = settings.map_of(where)
-    owned = own in {layer.name for layer in offered_layers(info)}
-    row = architecture.row(own if owned else selection.side(where).layer)
+    row = architecture.row(layer_of(where, info, selection, settings, offered_layers))
     fields = unit_fields(architecture, row.name)
-    x, y = (share * fields.input_size - 0.5 for share in selection.shown_place)
-    unit = fields.nearest(y), fields.nearest(x)
-    if row.out_side == 1:  # a vector: each of its features is a channel of one unit
-        unit = (0, 0)
-    return Shown(where, info, architecture, row, fields, unit, owned)
+    unit = nearest_unit(fields, selection)
+    own = row.name == map_of(settings, where)
+    return Shown(where, info, architecture, row, fields, unit, own)
 
 
 def offered_layers(info: ModelInfo) -> tuple[LayerInfo, ...]:
@@ -118,37 +106,30 @@ def chosen_channel(seen: Shown, selection: Selection, settings: ActivationSettin
     return channel if channel is not None and 0 <= channel < seen.row.out_channels else None
 
 
+def view_of(seen: Shown, selection: Selection, settings: ActivationSettings) -> str:
+    """What the maps of a side depend on besides its layer; equal texts, equal maps."""
+    models = [selection.side(where).model for where in WHERE]
+    parts = (selection.image, selection.precision, selection.scale, selection.pairing, *models)
+    apart = selection.pairing == "free" and selection.scale == "shared"
+    there = other(seen.where)
+    layer = (map_of(settings, there) or selection.side(there).layer) if apart else ""
+    label = selection.side(seen.where).label
+    return "|".join(map(str, (seen.where, *parts, settings.relu, label, layer)))
+
+
 # --- changes, to be called from callbacks --------------------------------------------------------
 
 
 def choose_layer(where: Where, info: ModelInfo, name: str, settings: ActivationSettings) -> None:
-    """Show another layer; the other side follows by the selection's rule."""
-    here, there = f"{where}_map", f"{other(where)}_map"
+    """Show another layer; the other side follows, and both begin with their strongest channel."""
     fresh = {"left_feature": -1, "right_feature": -1}
-    if any(layer.name == name for layer in info.convs):
-        session.set_settings(**{here: "", there: ""}, **fresh)
-        session.change(lambda chosen, known: with_layer(chosen, where, name, known))
-        return
-
-    def follow(chosen: Selection, known: ServiceDescription) -> Selection:
-        opposite = known.model(chosen.side(other(where)).model)
-        follower = settings.map_of(other(where))
-        if chosen.pairing != "free" and opposite is not None:
-            found = partner(name, info, opposite, by_depth=chosen.pairing == "depth")
-            follower = found or follower
-        session.set_settings(**{here: name, there: follower}, **fresh)
-        return chosen
-
-    session.change(follow)
+    side_layers.choose_layer(where, info, name, settings, offered_layers, **fresh)
 
 
-def partner(layer: str, of: ModelInfo, to: ModelInfo, *, by_depth: bool) -> str | None:
-    """The layer of `to` that goes with `layer` of `of`, of its kind; None where it has none."""
-    kind = next(each.kind for each in of.layers if each.name == layer)
-    if not any(each.kind == kind for each in to.layers):
-        return None
-    rule = pair_by_depth if by_depth else pair_by_receptive_field
-    return rule(layer, of.layers, to.layers, kind=kind)
+def keep_orders(orders: Mapping[str, str]) -> None:
+    """Keep how the grids are sorted, side by side."""
+    known = {f"{where}_sort": orders.get(where) for where in WHERE}
+    session.set_settings(**{name: order for name, order in known.items() if order in ORDERS})
 
 
 def choose_channel(seen: Shown, channel: int) -> None:
@@ -159,15 +140,6 @@ def choose_channel(seen: Shown, channel: int) -> None:
         session.set_settings(**{f"{seen.where}_feature": channel})
     else:
         session.change(lambda chosen, _: chosen.with_side(seen.where, channel=channel))
-
-
-def keep_unit(seen: Shown, row: int, column: int) -> None:
-    """Keep a unit of one network as the place that both show."""
-    if max(row, column) >= seen.fields.side or min(row, column) < 0 or seen.row.out_side == 1:
-        return
-    size = seen.fields.input_size
-    y, x = ((seen.fields.center(i) + 0.5) / size for i in (row, column))
-    session.change(lambda chosen, _: with_place(chosen, x, y))
 
 
 # --- questions -----------------------------------------------------------------------------------

@@ -32,7 +32,8 @@ def inline_script_hashes() -> str:
     return " ".join(f"'sha256-{base64.b64encode(digest).decode()}'" for digest in digests)
 
 
-# blob: in script-src is how Components v2 load their modules; emotion writes <style> elements.
+# blob: in script-src is how Components v2 load their modules; emotion writes <style> elements;
+# st.camera_input fetches the picture it took from a data: address.
 CONTENT_SECURITY_POLICY = "; ".join(
     (
         "default-src 'self'",
@@ -41,7 +42,7 @@ CONTENT_SECURITY_POLICY = "; ".join(
         "img-src 'self' data: blob:",
         "font-src 'self' data:",
         "media-src 'self' blob:",
-        "connect-src 'self'",
+        "connect-src 'self' data:",
         "worker-src 'self' blob:",
         "object-src 'none'",
         "base-uri 'self'",

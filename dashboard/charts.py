@@ -42,6 +42,7 @@ def picture_format() -> None:
         default="png",
         format_func=PICTURES.__getitem__,
         required=True,
+        persist_state="session",  # it stands in popovers that are not drawn while they are shut
     )
 
 

@@ -2,15 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import streamlit as st
 
-from dashboard import controls, session
-from dashboard.charts import picture_format
+from dashboard import controls
+from dashboard.page_head import page_head, settings_of
 from dashboard.page_settings import one_of, real, switch, whole
 from dashboard.selection import WHERE, Selection, Where, model_info
-from dashboard.widgets import controlled
 from vgg_viz import figures
 from vgg_viz.architecture import Architecture, describe, describe_model, describe_network
 from vgg_viz.results import ModelInfo, ServiceDescription
@@ -27,6 +25,7 @@ METRICS = {
 }
 SHOWN = {"paper": "Paper's size", "loaded": "As loaded"}
 MACS_HELP = "**MACs**: multiply-accumulates. One MAC is two operations (FLOPs)."
+setting = settings_of("computation")
 
 
 @dataclass(frozen=True)
@@ -45,22 +44,7 @@ class ComputationSettings:
 
 def head(settings: ComputationSettings, offered: ServiceDescription) -> None:
     """Title, view, and what to take away."""
-    with st.container(horizontal=True, vertical_alignment="center", key="computation_head"):
-        st.title("Parameters and computation", anchor=False, width="content")
-        setting(
-            st.segmented_control,
-            "View",
-            list(VIEWS),
-            name="view",
-            value=settings.view,
-            format_func=VIEWS.__getitem__,
-            label_visibility="collapsed",
-            required=True,
-        )
-        with st.popover("More", help="Format of saved charts, link to this view"):
-            picture_format()
-            st.caption("Link to this view; the address bar holds it too.")
-            st.code(session.link(offered), language=None, wrap_lines=True)
+    page_head("computation", "Parameters and computation", VIEWS, settings.view, offered)
 
 
 def network_row(
@@ -109,17 +93,6 @@ def network_row(
         )
         for picker in extra:
             picker()
-
-
-def setting(widget: Callable[..., Any], *arguments: Any, name: str, **details: Any) -> None:
-    """A widget that shows the setting `name`."""
-    controlled(
-        widget,
-        *arguments,
-        key=f"computation_{name}",
-        apply=lambda value: session.set_settings(**{name: value}),
-        **details,
-    )
 
 
 def info_of(where: Where, selection: Selection, offered: ServiceDescription) -> ModelInfo:

@@ -29,8 +29,10 @@ SHOWN = "print(answer.method, answer.channels, answer.logits)"
 HELP = (
     "**By gradient**: the channels of largest gradient × activation (summed over the map), all "
     "ranked by one backward pass. **Greedy**: one after another, each time the channel whose "
-    "removal lowers the logit most; every step tries all that answer. **Random order**: mean of 16 "
-    "orders, seed 0. A channel is removed behind its ReLU, and the rest of the network runs again."
+    "removal lowers the logit most; every step tries all that answer. Where that takes more than "
+    "2 T multiply-accumulates, a step tries those first by gradient × activation, ranked anew, and "
+    "the page says how many. **Random order**: mean of 16 orders, seed 0. A channel is removed "
+    "behind its ReLU, and the rest of the network runs again."
 )
 
 
@@ -154,12 +156,19 @@ def _side(
 def words(curve: CarryingChannels) -> str:
     """What a method found: "Greedy: 3, 17, 5; logit 9.1 → 2.4, 98 % → 12 %."."""
     name = {"gradient": "By gradient", "greedy": "Greedy", "random": "Random order"}[curve.method]
+    if pruned(curve):
+        name = f"Greedy among the {curve.candidates} first by gradient, of {curve.alive}"
     listed = ", ".join(map(str, curve.channels)) or f"mean of {curve.orders} orders"
     return (
         f"{name}: {listed}; logit {curve.logits[0]:.3g} → {curve.logits[-1]:.3g}, "
         f"{100 * curve.probabilities[0]:.3g} % → {100 * curve.probabilities[-1]:.3g} % "
         f"({curve.passes} partial passes)."
     )
+
+
+def pruned(curve: CarryingChannels) -> bool:
+    """Whether a greedy search tried fewer channels than there were."""
+    return 0 < curve.candidates < curve.alive
 
 
 def rows(curves: Sequence[CarryingChannels]) -> list[dict[str, object]]:
@@ -173,6 +182,7 @@ def rows(curves: Sequence[CarryingChannels]) -> list[dict[str, object]]:
             "lowest": float(curve.lowest[step]),
             "highest": float(curve.highest[step]),
             "probability": float(curve.probabilities[step]),
+            "candidates": curve.candidates,
             "layer": curve.layer,
             "class": curve.target_name,
         }

@@ -93,10 +93,10 @@ def _ask(where: Where, selection: Selection, settings: EditsSettings, info: Mode
 def _pictures(side: Side, settings: EditsSettings, selection: Selection) -> None:
     edited = side.edited
     changes = settings.edits_anything(side.where, selection, side.info)
-    st.markdown(
-        f"**{side.info.title}** · {escaped(described(side)) if changes else UNEDITED}",
-        help=f"{EDIT_HELP}\n\n{CAM_HELP}",
-    )
+    # One line on both sides (style.css), or their pictures would not stand at one height.
+    with st.container(key=f"edits_title_{side.where}"):
+        words = f"edited at {side.edited.layer}" if changes else UNEDITED
+        st.markdown(f"**{side.info.title}** · {words}", help=f"{EDIT_HELP}\n\n{CAM_HELP}")
     if side.info.weights == "random":
         st.caption(":material/warning: Untrained: random weights know no class.")
     limit = figures.shared_limit((edited.cam_before, edited.cam_after))
@@ -109,7 +109,7 @@ def _pictures(side: Side, settings: EditsSettings, selection: Selection) -> None
         with column, st.container(gap="xsmall"):
             index, target = edited.target, escaped(cam.target_name)
             odds = edited.probabilities_before if name == "before" else edited.probabilities_after
-            st.markdown(f"{name.capitalize()}: **{target}** {100 * odds[index]:.1f} %")
+            st.markdown(f"{name.capitalize()}: {100 * odds[index]:.1f} % **{target}**")
             label = f"{side.info.title}, {side.info.weights_title}, {name} the edit"
             frame = figures.overlay_frame(side.picture, cam, limit=limit, label=label)
             components.overlay(frame, key=f"{side.where}_cam_{name}")
@@ -121,6 +121,8 @@ def _pictures(side: Side, settings: EditsSettings, selection: Selection) -> None
             config=config(name.replace("_", "-")),
             alt=spoken(side),
         )
+    if changes:
+        st.caption(escaped(described(side)))
     row = f"edits_source_{side.where}"
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key=row):
         st.caption(escaped(source_line(side)))

@@ -3,30 +3,35 @@
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import streamlit as st
 
 from dashboard import controls, service, session
-from dashboard.charts import picture_format
+from dashboard.edits_parts import read_parts
 from dashboard.links import LinkReader
+from dashboard.page_head import page_head, settings_of
 from dashboard.page_settings import checked, one_of, switch, whole
 from dashboard.selection import WHERE, Selection, Where, class_labels, layer_info, model_info
-from dashboard.widgets import controlled
 from vgg_viz.requests import EditRequest
 from vgg_viz.results import ModelInfo, RectangleShares, ServiceDescription
 
-VIEWS = {"channels": "Channels", "carry": "Which carry the class", "invariance": "Invariance"}
+VIEWS = {
+    "channels": "Channels",
+    "carry": "Which carry the class",
+    "invariance": "Invariance",
+    "correspondence": "Correspondence",
+}
 TRANSFORMS = {"translate": "Translate", "scale": "Scale", "rotate": "Rotate"}
 FILLS = {"mean": "Mean colour", "edge": "Edge"}
 ORDERS = {"strongest": "Strongest", "carrying": "Gradient × activation"}
-MOST_STEPS, MOST_COUNT, MOST_FACTOR = 41, 16, 100.0
+MOST_STEPS, MOST_COUNT, MOST_FACTOR, MOST_DRAWS = 41, 16, 100.0, 30
 # model and layer, then channels with their factors: "vgg16:bundled conv5_3 3x0 17x2"
 EDIT = re.compile(r"\S{1,200} [a-z]+\d+(_\d+)?( \d{1,5}x-?\d{1,3}(\.\d{1,4})?){0,512}")
 TYPED = re.compile(r"(\d{1,5})(?:x(-?\d{1,3}(?:\.\d{1,4})?))?")
 TIMES = re.compile(r"\s*[x×*]\s*")
 REGION = re.compile(r"(\d(\.\d{1,4})?,){3}\d(\.\d{1,4})?")
 
+setting = settings_of("edits")
 Factors = Mapping[int, float]
 
 
@@ -63,6 +68,8 @@ class EditsSettings:
     transform: str = one_of("translate", *TRANSFORMS)
     fill: str = one_of("mean", *FILLS)
     steps: int = whole(13, least=3, most=MOST_STEPS)
+    parts: str = field(default="", metadata={"read": read_parts})
+    draws: int = whole(10, least=2, most=MOST_DRAWS)
 
     def rectangle(self) -> RectangleShares | None:
         """The masked region."""
@@ -186,35 +193,9 @@ def target_of(where: Where, selection: Selection, info: ModelInfo) -> int | None
 # --- pickers -------------------------------------------------------------------------------------
 
 
-def setting(widget: Callable[..., Any], *arguments: Any, name: str, **details: Any) -> None:
-    """A widget that shows the setting `name`."""
-    controlled(
-        widget,
-        *arguments,
-        key=f"edits_{name}",
-        apply=lambda value: session.set_settings(**{name: value}),
-        **details,
-    )
-
-
 def head(settings: EditsSettings, offered: ServiceDescription) -> None:
     """Title, view, and what to take away."""
-    with st.container(horizontal=True, vertical_alignment="center", key="edits_head"):
-        st.title("Edits", anchor=False, width="content")
-        setting(
-            st.segmented_control,
-            "View",
-            list(VIEWS),
-            name="view",
-            value=settings.view,
-            format_func=VIEWS.__getitem__,
-            label_visibility="collapsed",
-            required=True,
-        )
-        with st.popover("More", help="Format of saved charts, link to this view"):
-            picture_format()
-            st.caption("Link to this view; the address bar holds it too.")
-            st.code(session.link(offered), language=None, wrap_lines=True)
+    page_head("edits", "Edits", VIEWS, settings.view, offered)
 
 
 def top_row(selection: Selection, offered: ServiceDescription, *extra: Callable[[], None]) -> None:

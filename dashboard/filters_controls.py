@@ -25,8 +25,8 @@ KERNELS = {
 }
 UNITS_HELP = (
     "Which units of the channel are sent back, everything else set to 0: the one with the largest "
-    "value, the nine largest together, or the one nearest to the place chosen on **Activations** "
-    "or **Receptive fields** (the middle when none is)."
+    "value, the nine largest together, or the one nearest to the place: **click the photo** to "
+    "choose it. Every page has the same place, the middle when none is chosen."
 )
 LRN_HELP = (
     "Local response normalisation lies between ZFNet's layers. The paper's three steps, unpool, "

@@ -9,7 +9,7 @@ from functools import partial
 import numpy as np
 import streamlit as st
 
-from dashboard import service, session
+from dashboard import filters_place, service, session
 from dashboard.controls import layer_picker, model_picker
 from dashboard.downloads import photo_credit
 from dashboard.fetching import fetch_panel
@@ -152,11 +152,8 @@ def _tiles(
     title = f"{found.layer}, channel {found.channel}"
     with columns[0], st.container(gap="xxsmall"):
         st.markdown(f"**{title}**")
-        st.image(
-            pictures.photo_png(sent.picture, found, region, series=WHERE.index(sent.where)),
-            width="stretch",
-            alt=f"The photo; a frame around the receptive field of {title} of {sent.info.title}",
-        )
+        png = pictures.photo_png(sent.picture, found, region, series=WHERE.index(sent.where))
+        filters_place.photo(sent.info, sent.where, png, found, region)
         st.caption(_field_words(found))
     if found.silence:
         with columns[1]:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from dashboard.page_settings import one_of
 from dashboard.selection import Selection, Where
+from dashboard.side_layers import nearest_unit
 from vgg_viz.architecture import describe_model, unit_fields
 from vgg_viz.requests import ReconstructionRequest
 from vgg_viz.results import RULES, ModelInfo
@@ -34,8 +35,7 @@ def reconstruction_request(
     row = column = None
     if settings.units == "place":
         fields = unit_fields(describe_model(info), side.layer)
-        x, y = (share * fields.input_size - 0.5 for share in selection.shown_place)
-        row, column = fields.nearest(y), fields.nearest(x)
+        row, column = nearest_unit(fields, selection)
     return ReconstructionRequest(
         side.model,
         selection.image,

@@ -14,14 +14,12 @@ from dashboard.receptive_field_settings import (
     LARGEST_INPUT,
     FieldSettings,
     Shown,
-    choose_layer,
-    keep_unit,
-    layer_name,
     matched,
     offered_layers,
     request,
 )
 from dashboard.selection import WHERE, Selection, Where, model_info
+from dashboard.side_layers import choose_layer, keep_unit, layer_of, map_of
 from dashboard.widgets import controlled
 from vgg_viz import figures
 from vgg_viz.figures import FieldGrowth, FieldLabels
@@ -119,15 +117,15 @@ def head(
             f"Layer of the {where} network",
             list(fields),
             key=f"{where}_map",
-            value=layer_name(where, info, selection, settings),
-            apply=lambda name: choose_layer(where, info, name, settings),
+            value=layer_of(where, info, selection, settings, offered_layers),
+            apply=lambda name: choose_layer(where, info, name, settings, offered_layers),
             format_func=lambda name: f"{name} · {fields.get(name, 0)} px",
             help=FIELD,
             label_visibility="collapsed",
         )
-    own = settings.map_of(where)
+    own = map_of(settings, where)
     if own and own not in fields:
-        layer_now = layer_name(where, info, selection, settings)
+        layer_now = layer_of(where, info, selection, settings, offered_layers)
         st.caption(f"{info.title} has no `{own}`; showing {layer_now}.")
 
 
@@ -202,7 +200,7 @@ def _on_unit(seen: Shown) -> None:
     unit: Any = st.session_state[f"{seen.where}_field"].unit
     row, column = int(unit["row"]), int(unit["column"])
     if max(row, column) < seen.fields.side and min(row, column) >= 0:
-        keep_unit(seen, (row, column))
+        keep_unit(seen.fields, (row, column))
 
 
 def _on_size(text: str) -> None:

@@ -171,6 +171,11 @@ def class_labels(classes: tuple[str, ...]) -> dict[str, int]:
     }
 
 
+def label_of(number: int, info: ModelInfo) -> str:
+    """The unique label of class `number`."""
+    return next(name for name, index in class_labels(info.classes).items() if index == number)
+
+
 # --- the address bar -----------------------------------------------------------------------------
 
 

@@ -27,12 +27,14 @@ def study_panel(
     key: str,
     start: str = "Start",
     about: str = "",
+    again: str = "",
     icon: str = ":material/play_arrow:",
 ) -> None:
     """The state of `job` and its newest result, which `draw` shows.
 
     `start` is what the button says before anything runs, `about` the words beside it: what will
-    be done, and how long it takes. Wrap it in `service.messages()`.
+    be done, and how long it takes. `again` is what a button says once it is through, for work
+    that another time may find something new. Wrap it in `service.messages()`.
     """
     name = service.get_service().find(job)
     if name is None:
@@ -42,17 +44,20 @@ def study_panel(
                 st.caption(about, width="content")
         return
     going = not _last(name).final
-    st.fragment(_watch, run_every=POLL if going else None)(job, name, draw, going, key)
+    st.fragment(_watch, run_every=POLL if going else None)(job, name, draw, going, key, again)
 
 
-def _watch(job: StudyJob, name: str, draw: Draw, going: bool, key: str) -> None:
+def _watch(job: StudyJob, name: str, draw: Draw, going: bool, key: str, again: str) -> None:
     """Bar or message, then the result; the first look after the end runs the whole page once."""
     with service.messages():
         event = _last(name)
-        if going and event.final:
+        # After "Go on" a newer job has the same work; only the whole page learns its name.
+        if (going and event.final) or service.get_service().find(job) != name:
             st.rerun()
         with st.container(horizontal=True, vertical_alignment="center", key=f"{key}_state"):
             _state(job, name, event, key)
+            if again and event.state == "done":
+                _button(again, job, key=f"{key}_again", icon=":material/refresh:")
         found = None if event.message == GONE else service.get_service().result(name)
         if found is not None:
             draw(found)

@@ -9,6 +9,7 @@ from dashboard.activation_code import OWN_PHOTO, expander
 from dashboard.charts import csv_file
 from dashboard.fetching import fetch_panel
 from dashboard.selection import Selection, Where, class_labels, model_info
+from dashboard.side_layers import nearest_unit
 from vgg_viz import figures
 from vgg_viz.architecture import Architecture, UnitFields, describe_model, unit_fields
 from vgg_viz.figures import UnitLabels
@@ -124,11 +125,7 @@ def _request(
 
 def unit_at(selection: Selection, architecture: Architecture, layer: str) -> tuple[int, int]:
     """Row and column of the unit nearest to the selection's place; a vector has one place."""
-    if architecture.row(layer).out_side == 1:
-        return 0, 0
-    fields = unit_fields(architecture, layer)
-    x, y = (share * fields.input_size - 0.5 for share in selection.shown_place)
-    return fields.nearest(y), fields.nearest(x)
+    return nearest_unit(unit_fields(architecture, layer), selection)
 
 
 def _show(

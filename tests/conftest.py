@@ -53,6 +53,7 @@ def assets(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("VGG_VIZ_ASSETS", str(folder))
         patch.setenv("VGG_VIZ_CACHE", str(folder / "cache"))
+        patch.setenv("VGG_VIZ_INDEXES", str(folder / "indexes"))
         yield folder
 
 

@@ -5,14 +5,21 @@ from dataclasses import replace
 import numpy as np
 
 from vgg_viz.errors import UnknownNameError
-from vgg_viz.requests import CarryingChannelsRequest, EditRequest, InvarianceRequest
+from vgg_viz.requests import (
+    CarryingChannelsRequest,
+    CorrespondenceRequest,
+    EditRequest,
+    InvarianceRequest,
+)
 from vgg_viz.results import (
     Attribution,
     CarryingChannels,
     Classification,
+    Correspondence,
     Edited,
     Invariance,
     ModelInfo,
+    Provenance,
 )
 
 PER_CHANNEL = 0.5  # that a channel takes from the logit when it is switched off
@@ -81,6 +88,8 @@ def carrying_channels(
         logits + spread,
         ORDERS if request.method == "random" else 1,
         len(steps) if request.method != "greedy" else 100,
+        20 if request.method == "greedy" else 0,
+        20,
         plain.provenance,
     )
 
@@ -112,4 +121,27 @@ def invariance(
         tuple(info.classes[target] if share < 0.7 else info.classes[0] for share in away),
         np.broadcast_to(grey[:, None, None, None], (request.steps, 112, 112, 3)).copy(),
         plain.provenance,
+    )
+
+
+def correspondence(
+    request: CorrespondenceRequest, info: ModelInfo, made_by: Provenance
+) -> Correspondence:
+    """The part: 0.1 of the signs in the first layer differ, anywhere 0.2; in fc7 twice that."""
+    count = len(request.images)
+    pairs = count * (count - 1) // 2
+    last = info.convs[-1].name
+    spread = np.linspace(0.9, 1.1, pairs) if pairs > 1 else np.ones(1)
+    part = np.stack([0.1 * spread, 0.2 * spread]).astype(np.float32)
+    draws = np.linspace(0.9, 1.1, request.draws)[None, :, None]
+    pictures = np.zeros((count, 8, 8, 3), np.uint8)
+    return Correspondence(
+        (last, "fc7"),
+        (last.replace("conv", "relu"), "relu7"),
+        request.images,
+        part,
+        (2 * part[:, None, :] * draws).astype(np.float32),
+        pictures,
+        pictures + np.uint8(255),
+        made_by,
     )

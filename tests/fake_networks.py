@@ -1,6 +1,7 @@
 """The fake service with every network of the registry: those without weights at random."""
 
-from fake_service import FakeService, fake_model
+from fake_models import fake_model
+from fake_service import FakeService
 from vgg_viz.models.configs import NETWORKS
 
 

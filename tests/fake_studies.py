@@ -4,16 +4,25 @@ import threading
 import time
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from tests import fake_trust
 from vgg_viz.errors import JobError
-from vgg_viz.requests import FeatureVisJob, InversionJob, StudyJob, TopPatchesJob
+from vgg_viz.requests import (
+    AttributionRequest,
+    FeatureVisJob,
+    InversionJob,
+    StudyJob,
+    TopPatchesJob,
+    TrustJob,
+)
 from vgg_viz.results import (
     FeatureVis,
     Inversion,
     JobEvent,
+    LayerInversion,
     PatchIndexing,
     Provenance,
     StudyResult,
@@ -31,6 +40,7 @@ class FakeStudies:
     """
 
     provenance_of: Callable[[str], Provenance]
+    answer: Callable[[object], object] = lambda request: None
     step_seconds: float = 0.03
     error: str = ""
     studies: dict[str, "_FakeStudy"] = field(default_factory=dict)
@@ -94,7 +104,10 @@ class _FakeStudy:
                 return
             time.sleep(queue.step_seconds)
             self.step += 1
-            self.result = result_of(self.job, self.step, self.made_by)
+            if isinstance(self.job, AttributionRequest):
+                self.result = replace(queue.answer(self.job), done=self.step, total=STEPS)
+            else:
+                self.result = result_of(self.job, self.step, self.made_by)
             self._add("running", self.step / STEPS, f"step {self.step} of {STEPS}")
         self._add("done", 1.0, f"{STEPS} steps")
 
@@ -108,11 +121,13 @@ def result_of(job: StudyJob, step: int, made_by: Provenance) -> StudyResult:
             return inversion(job, step, made_by)
         case TopPatchesJob():
             return PatchIndexing(job.source, 10 * step, 10 * STEPS, 12.5, (), 0.8 * step)
+        case TrustJob():
+            return fake_trust.trust(job, step, STEPS, made_by)
     raise AssertionError(job)
 
 
 def feature_vis(job: FeatureVisJob, step: int, made_by: Provenance) -> FeatureVis:
-    noise = np.random.default_rng(zlib.crc32(repr((job.terms, job.seed)).encode()))
+    noise = np.random.default_rng(zlib.crc32(repr((job.terms, job.seed, step)).encode()))
     pictures = noise.integers(0, 255, (job.pictures, SIDE, SIDE, 3), dtype=np.uint8)
     history = np.linspace(0.1, 1.0, STEPS, dtype=np.float32)[:step]
     values = np.full(job.pictures, step / STEPS, np.float32)
@@ -120,18 +135,24 @@ def feature_vis(job: FeatureVisJob, step: int, made_by: Provenance) -> FeatureVi
 
 
 def inversion(job: InversionJob, step: int, made_by: Provenance) -> Inversion:
+    """All layers at once, each further from the photo than the one before."""
     noise = np.random.default_rng(job.seed)
     photo = noise.integers(0, 255, (SIDE, SIDE, 3), dtype=np.uint8)
+    last = "conv5" if job.model.startswith("zfnet") else "conv5_3"
+    wanted = job.layers or (last,)
     losses = np.linspace(2.0, 0.2, STEPS, dtype=np.float32)[:step]
-    return Inversion(
-        pixels=photo[::-1].copy(),
-        photo=photo,
-        layer=job.layer or "conv5",
-        losses=losses,
-        distances=losses / 2,
-        step=step,
-        steps=STEPS,
-        seconds=0.1 * step,
-        notes=(),
-        provenance=made_by,
+    layers = tuple(
+        LayerInversion(
+            layer=layer,
+            pixels=np.roll(photo, depth, axis=0),
+            code_shape=(4, 3, 3),
+            losses=losses * (depth + 1),
+            distances=losses * (depth + 1) / 2,
+            distance=float(losses[-1]) * (depth + 1) / 3,
+            correlation=1 - depth / 10,
+            total_variation=job.total_variation,
+            alpha_norm=0.009 * job.alpha_norm,
+        )
+        for depth, layer in enumerate(wanted)
     )
+    return Inversion(photo, layers, wanted, STEPS, 0.1 * step, (), made_by)

@@ -2,23 +2,31 @@
 
 import io
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from dashboard import activation_code, activation_numbers, activation_panels, session
+from dashboard import (
+    activation_answers,
+    activation_code,
+    activation_files,
+    activation_numbers,
+    session,
+)
 from dashboard.activation_settings import (
     ActivationSettings,
     choose_layer,
     chosen_channel,
-    keep_unit,
+    keep_orders,
     offered_layers,
-    partner,
     shown,
+    view_of,
 )
 from dashboard.page_settings import settings_params
 from dashboard.selection import default_selection
+from dashboard.side_layers import keep_unit, partner
 from pages import at_page, charts, opened, texts
 from tests.fake_service import FakeService
 from vgg_viz import figures
@@ -134,6 +142,59 @@ def test_the_stage_picker_and_the_views_change_the_address(app):
     assert not app.exception
 
 
+def test_every_part_follows_another_layer(app):
+    """Not the whole page runs: the maps, then the numbers and the arithmetic."""
+    at_page(app, PAGE)
+    app.selectbox(key="right_any_layer").set_value("conv3_1").run()
+    assert not app.exception
+    assert (app.query_params["left_layer"], app.query_params["right_layer"]) == (
+        "conv2",
+        "conv3_1",
+    )
+    assert frame(app, "right_grid")[0]["layer"] == "conv3_1"
+    assert frame(app, "right_strip")[0]["selected"] == "conv3_1"
+    assert [trace["name"] for trace in charts(app)[0]["data"]] == [
+        "conv2, ZFNet (b)",
+        "conv3_1, VGG-16 (D)",
+    ]
+    assert frame(app, "right_stepper")[0]["layer"] == "conv3_1"
+
+
+def test_how_the_grids_are_sorted_is_in_the_link(app):
+    at_page(app, PAGE, left_sort="max", right_sort="nothing")
+    assert frame(app, "left_unit")[0]["order"] == "max"
+    assert frame(app, "right_unit")[0]["order"] == "mean"
+    assert "nothing" in app.warning[0].value
+
+
+def test_orders_that_there_are_become_settings(monkeypatch):
+    told = {}
+    monkeypatch.setattr(session, "set_settings", lambda **names: told.update(names))
+    keep_orders({"left": "score", "right": "<script>"})
+    assert told == {"left_sort": "score"}
+
+
+def test_maps_depend_on_nothing_else_than_the_view(offered):
+    """The browser shows a layer again that it saw in an equal view."""
+    seen, selection, settings = side(offered)
+    views = {view_of(seen, selection, settings)}
+    for changed in (
+        replace(selection, image="dog"),
+        replace(selection, precision="bf16"),
+        replace(selection, scale="own"),
+        replace(selection, pairing="free"),
+        selection.with_side("right", label="dog"),
+        selection.with_side("left", model="vgg16:bundled"),
+    ):
+        views.add(view_of(seen, changed, settings))
+    views.add(view_of(seen, selection, replace(settings, relu=False)))
+    assert len(views) == 8
+    same = selection.with_side("right", layer="conv1_1").with_side("left", channel=3)
+    assert view_of(seen, same, replace(settings, left_map="pool1")) in views
+    free = replace(selection, pairing="free")  # the scale of both depends on the other's layer
+    assert view_of(seen, free.with_side("left", layer="conv1"), settings) not in views
+
+
 def test_a_second_photo_is_compared_channel_by_channel(app, fake):
     at_page(app, PAGE, numbers="photos", second="horse")
     found = asked(fake, PhotoDifferencesRequest)
@@ -215,9 +276,9 @@ def test_a_relu_follows_what_has_weights_behind_a_batch_norm_too(offered):
 
 def test_layers_pair_by_kind(offered):
     zfnet, vgg = (offered.model(MODELS[where]) for where in ("left", "right"))
-    assert partner("pool5", zfnet, vgg, by_depth=True) == "pool5"
-    assert partner("fc7", vgg, zfnet, by_depth=True) == "fc7"
-    assert partner("norm1", zfnet, vgg, by_depth=False) is None
+    assert partner("pool5", zfnet, vgg, offered_layers, by_depth=True) == "pool5"
+    assert partner("fc7", vgg, zfnet, offered_layers, by_depth=True) == "fc7"
+    assert partner("norm1", zfnet, vgg, offered_layers, by_depth=False) is None
     assert "relu1" not in [layer.name for layer in offered_layers(zfnet)]
 
 
@@ -233,12 +294,12 @@ def test_choices_become_settings_or_selection(offered, monkeypatch):
     assert (told["right_map"], told["left_map"]) == ("", "")
     after = changed[-1](selection, offered)
     assert (after.right.layer, after.left.layer) == ("conv1_1", "conv1")
-    keep_unit(seen, 0, 13)
+    keep_unit(seen.fields, (0, 13))
     moved = changed[-1](selection, offered)
     assert moved.place[0] > 0.9
     assert moved.place[1] < 0.1
     count = len(changed)
-    keep_unit(seen, 14, 0)  # there are 0 to 13
+    keep_unit(seen.fields, (14, 0))  # there are 0 to 13
     assert len(changed) == count
     own, _, _ = side(offered, right_map="fc6", right_feature=9000)
     assert chosen_channel(own, selection, ActivationSettings(right_feature=9000)) is None
@@ -257,18 +318,18 @@ def test_settings_go_into_the_address_and_only_what_is_unusual():
 def answers(fake):
     offered = fake.describe()
     seen, selection, settings = side(offered)
-    return activation_panels.ask(seen, selection, settings), selection, settings
+    return activation_answers.ask(seen, selection, settings), selection, settings
 
 
 def test_files_hold_every_value_and_number(answers, fake):
     found, selection, _ = answers
-    with np.load(io.BytesIO(activation_panels.npz_file(found, selection))) as kept:
+    with np.load(io.BytesIO(activation_files.npz_file(found, selection))) as kept:
         assert kept["maps"].shape == (128, 14, 14)
         assert "VGG-16 (D), bundled weights, 19 classes" in str(kept["source"])
-    lines = activation_panels.numbers_file(found).decode().splitlines()
+    lines = activation_files.numbers_file(found).decode().splitlines()
     assert len(lines) == 129
     assert lines[0].startswith("output,channel,mean,std,min,max,share_zero,gradient_x_activation")
-    sheet = Image.open(io.BytesIO(activation_panels.sheet_file(found, None)))
+    sheet = Image.open(io.BytesIO(activation_files.sheet_file(found, None)))
     assert sheet.width > 1000
 
 

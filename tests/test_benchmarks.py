@@ -1,12 +1,25 @@
 """The benchmarks run, and everybody in them makes the same maps; how fast is for `make bench`."""
 
+from pathlib import Path
+
 import pytest
 
 from benchmarks import __main__ as command
-from benchmarks import architecture, browser, inspection, recorder, startup
+from benchmarks import (
+    architecture,
+    browser,
+    feature_vis,
+    inspection,
+    recorder,
+    startup,
+    top_patches,
+)
 from benchmarks.measure import Timing, in_turns, table
 from tests.tiny_assets import make_assets
+from vgg_viz.feature_vis.gallery import best_of, random_patches
 from vgg_viz.models.configs import NETWORKS
+from vgg_viz.models.registry import parse_model_name
+from vgg_viz.models.weights import load_model
 
 
 @pytest.fixture
@@ -58,6 +71,37 @@ def test_a_recorded_training_is_a_mean_of_its_steps() -> None:
     assert report.careless == 1.5
 
 
+def test_steps_of_a_feature_visualisation_and_what_they_reach() -> None:
+    case = feature_vis.vgg16_case(width=1 / 16, size=64)
+    report = feature_vis.measure(case, rounds=2, steps=1)
+    assert {feature_vis.OURS, feature_vis.WIDE} <= report.timings.keys()
+    assert feature_vis.WIDE in feature_vis.describe(report)
+    values = feature_vis.objectives_reached([case], steps=2)
+    assert feature_vis.MARGIN in feature_vis.describe_values([case], values)
+    made = feature_vis.optimisation(case)
+    made.step(case.network, 2)
+    assert values[feature_vis.OURS] == [pytest.approx(float(made.values(case.network)[0]))]
+    assert not any(module._forward_hooks for module in case.network.modules())
+
+
+def test_the_ratio_to_torch_lucent_has_a_bar() -> None:
+    timings = {feature_vis.OURS: Timing((0.2,)), feature_vis.LUCENT: Timing((0.5,))}
+    assert "2.50, >= 1.5: held" in feature_vis.describe(feature_vis.Report(timings))
+    timings[feature_vis.LUCENT] = Timing((0.2,))
+    assert "1.00, >= 1.5: MISSED" in feature_vis.describe(feature_vis.Report(timings))
+
+
+def test_pictures_beside_patches(assets) -> None:
+    model = load_model(parse_model_name("vgg16:bundled"))
+    photos = [path for path in (assets / "images").glob("*.jpg") if path.stem in ("cat", "forest")]
+    patches = random_patches(photos, 6, model.config.input_size)
+    found = feature_vis.rivals(model, [("conv2_1", 1)], patches, steps=30)
+    assert [(rival.kind, rival.size) for rival in found] == [("channel", 32), ("neuron", 32)]
+    best = best_of(model, 32, patches)["conv2_1"][1]
+    assert found[0].photo == pytest.approx(float(best), abs=1e-5)
+    assert "optimised pictures are above every patch" in feature_vis.describe_rivals(found, 6)
+
+
 def test_the_tables_of_every_network_are_timed() -> None:
     timings = architecture.measure(rounds=5)
     assert timings.keys() == NETWORKS.keys()
@@ -88,8 +132,8 @@ def test_numbers_of_a_timing() -> None:
 def test_an_unknown_part_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     assert command.main(["inspections"]) == 2
     assert (
-        "choose from architecture, inspection, recorder, startup, browser"
-        in capsys.readouterr().err
+        "choose from architecture, inspection, attribution, attribution_perturbation, feature_vis, "
+        "top_patches, recorder, startup, browser" in capsys.readouterr().err
     )
 
 
@@ -122,3 +166,18 @@ def test_a_start_and_a_visit(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
         browser.ALL_14: 1,
     }
     assert browser.CHANNEL in browser.describe(timings)
+
+
+def test_indexing_a_folder_is_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assets = make_assets(tmp_path / "assets")
+    monkeypatch.setenv("VGG_VIZ_ASSETS", str(assets))
+    monkeypatch.setenv("VGG_VIZ_INDEXES", str(tmp_path / "kept"))
+    report = top_patches.measure(assets / "images", limit=9)
+    assert report.images == 9
+    assert "images/s" in top_patches.describe(report)
+    assert not (tmp_path / "kept").exists()
+    monkeypatch.delenv(top_patches.PHOTOS, raising=False)
+    top_patches.main()
+    assert "names no folder" in capsys.readouterr().out

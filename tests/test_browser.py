@@ -22,7 +22,7 @@ from browser import (
     healthy,
     wait_until,
 )
-from fake_service import sample_photo
+from fake_models import sample_photo
 
 pytestmark = pytest.mark.browser
 

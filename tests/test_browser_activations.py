@@ -1,6 +1,7 @@
 """The page "Activations" in a real browser: the grid, the unit, the strip, small screens."""
 
 import io
+import os
 import re
 
 import numpy as np
@@ -8,7 +9,8 @@ import pytest
 from PIL import Image
 from playwright.sync_api import expect
 
-from browser import PHONE, Visitor, visiting
+from browser import FLAGS, PHONE, Visitor, visiting
+from small_clips import animation
 
 pytestmark = pytest.mark.browser
 
@@ -128,6 +130,41 @@ def test_the_strip_chooses_the_layer_and_the_other_network_follows(visit):
     expect(visitor.part("right", "unit", ".map")).to_be_hidden()
 
 
+def test_a_layer_seen_before_is_shown_before_the_server_answers(visit):
+    visitor = visit()
+    strip = visitor.part("right", "strip", ".layer")
+    for layer, painted in (("conv1_1", "relu1_1 16"), ("conv4_1", "relu4_1 128")):
+        strip.filter(has_text=layer).click()
+        expect(visitor.grid("right")).to_have_attribute("data-painted", painted)
+        visitor.idle()
+    pair = [visitor.grid(where).element_handle() for where in ("left", "right")]
+    shown = strip.filter(has_text="conv1_1").evaluate(
+        "(layer, grids) => { layer.click(); return grids.map((grid) => grid.dataset.painted); }",
+        pair,
+    )
+    assert shown == ["relu1 24", "relu1_1 16"]
+    expect(visitor.page).to_have_url(re.compile("right_layer=conv1_1"))
+    visitor.idle()
+    expect(visitor.grid("left")).to_have_attribute("data-painted", "relu1 24")
+
+
+def test_the_link_learns_the_order_with_the_next_click(visit):
+    visitor = visit("left_sort=channel")
+    expect(visitor.part("left", "grid", ".sort")).to_have_value("channel")
+    assert visitor.order("left") == list(range(8))
+    by_score = visitor.sort("right", "score")
+    visitor.part("right", "strip", ".layer").filter(has_text="conv4_1").click()
+    expect(visitor.page).to_have_url(re.compile("left_sort=channel.*right_sort=score"))
+    visitor.part("right", "strip", ".layer").filter(has_text="conv5_3").click()
+    expect(visitor.grid("right")).to_have_attribute("data-painted", "relu5_3 128")
+    visitor.page.reload()
+    visitor.painted()
+    assert visitor.order("right") == by_score
+    visitor.sort("left", "max")
+    visitor.grid("left").click(position={"x": 5, "y": 5})
+    expect(visitor.page).to_have_url(re.compile("left_sort=max"))
+
+
 def test_keys_move_through_the_grid_and_enter_chooses(visit):
     visitor = visit()
     grid = visitor.grid("left")
@@ -159,3 +196,82 @@ def test_values_download_as_a_file(visit):
     assert download.value.suggested_filename == "activations-vgg16-relu5_3.npz"
     with np.load(download.value.path()) as kept:
         assert kept["maps"].shape == (128, 14, 14)
+
+
+# --- a clip --------------------------------------------------------------------------------------
+
+
+def with_clip(visitor, data):
+    """Open the clip's panel and upload."""
+    visitor.page.locator(".st-key-activation_clip summary").click()
+    chooser = visitor.page.locator("[class*=st-key-clip_files] input[type=file]")
+    chooser.set_input_files({"name": "walk.gif", "mimeType": "image/gif", "buffer": data})
+    player = visitor.page.locator(".st-key-clip_player figure[data-painted]")
+    expect(player).to_be_visible()
+    visitor.idle()
+    return player
+
+
+def test_a_clip_is_scrubbed_without_the_server(visit):
+    visitor = visit()
+    player = with_clip(visitor, animation("GIF", 5, noisy=True))
+    expect(player).to_have_attribute("data-painted", "5")
+    before = len(visitor.sent)
+    pictures = [player.screenshot()]
+    player.focus()
+    player.press("ArrowRight")
+    expect(player).to_have_attribute("data-at", "1")
+    pictures.append(player.screenshot())
+    player.press("End")
+    expect(player).to_have_attribute("data-at", "4")
+    slider = player.locator("input[type=range]")
+    slider.fill("2")
+    expect(player).to_have_attribute("data-at", "2")
+    expect(player.locator("output")).to_have_text("Frame 3 of 5 · 0.40 s")
+    player.locator("[data-go=play]").click()
+    expect(player).not_to_have_attribute("data-at", "2")
+    player.locator("[data-go=play]").click()
+    expect(player.locator("[data-go=play]")).to_have_text("▶ Play")
+    player.locator(".curve canvas").first.click(position={"x": 60, "y": 40})
+    expect(player).to_have_attribute("data-at", "0")
+    assert pictures[0] != pictures[1]
+    assert len(visitor.sent) == before
+
+
+def test_a_channel_of_the_clip_is_the_channel_of_the_page(visit):
+    visitor = visit()
+    player = with_clip(visitor, animation("GIF", 3, noisy=True))
+    player.focus()
+    player.press("End")
+    channel = player.locator(".channels").last.locator("button").nth(3)
+    number = channel.text_content()
+    channel.click()
+    expect(visitor.page).to_have_url(re.compile(rf"right_channel={number}\b"))
+    expect(visitor.part("right", "unit", ".name")).to_have_text(f"Channel {number} of conv5_3")
+    visitor.idle()
+    expect(player).to_have_attribute("data-channels", re.compile(rf",{number}$"))
+    expect(player).to_have_attribute("data-at", "2")
+
+
+def test_what_is_no_clip_is_said_beside_the_uploader(visit):
+    visitor = visit()
+    visitor.page.locator(".st-key-activation_clip summary").click()
+    chooser = visitor.page.locator("[class*=st-key-clip_files] input[type=file]")
+    chooser.set_input_files({"name": "a.mp4", "mimeType": "video/mp4", "buffer": b"nothing"})
+    expect(visitor.page.get_by_text("This file is no clip that can be read")).to_be_visible()
+
+
+def test_pictures_of_the_camera_become_a_clip(chromium, server):
+    flags = [f"--use-fake-{part}-for-media-stream" for part in ("device", "ui")]
+    path = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+    browser = chromium.browser_type.launch(executable_path=path, args=[*FLAGS, *flags])
+    with visiting(browser, server, MapsVisitor, PAGE) as make:
+        page = make(permissions=["camera"]).page
+        page.locator(".st-key-activation_clip summary").click()
+        page.get_by_text("Take pictures one after another").click()
+        for taken in ("Camera: 1 frame.", "Camera: 2 frames"):
+            page.get_by_role("button", name="Take Photo").click()
+            expect(page.get_by_text(taken)).to_be_visible()
+        player = page.locator(".st-key-clip_player figure[data-painted='2']")
+        expect(player).to_be_visible()
+    browser.close()

@@ -44,14 +44,16 @@ def test_both_rows_stand_above_the_fold(visit):
     visitor = visit()
     assert visitor.row("left").locator("img").count() == 4
     for where in ("left", "right"):
-        box = visitor.row(where).locator("img").first.bounding_box()
-        assert box["y"] + box["height"] <= 900
+        for picture in visitor.row(where).locator("img").all():
+            box = picture.bounding_box()
+            assert box["y"] + box["height"] <= 900
     alts = visitor.row("right").locator("img").evaluate_all("all => all.map(each => each.alt)")
-    assert [alt.split(" of ")[0] for alt in alts[1:]] == [
+    assert {alt.split(" of ")[0] for alt in alts} == {
+        "The photo; a frame around the receptive field",
         "Gradient",
         "Deconvnet",
         "Guided backprop",
-    ]
+    }
 
 
 def test_a_click_on_a_norm_moves_the_selection_and_the_link_holds_it(visit):
@@ -68,6 +70,30 @@ def test_a_click_on_a_norm_moves_the_selection_and_the_link_holds_it(visit):
     visitor.painted()
     expect(visitor.row("right").get_by_text(f"conv5_3, channel {channel}")).to_be_visible()
     expect(chart).to_be_visible()
+
+
+def test_a_click_on_the_photo_sends_back_the_unit_there(visit):
+    visitor = visit("right_channel=4")
+    photo = visitor.page.locator(".st-key-right_filters_photo img")
+    frame = photo.get_attribute("src")
+    box = photo.bounding_box()
+    photo.click(position={"x": box["width"] * 0.75, "y": box["height"] * 0.25})
+    expect(visitor.page).to_have_url(re.compile(r"x=0\.7\d+&y=0\.2\d+.*units=place"))
+    visitor.idle()
+    expect(visitor.page.get_by_role("radio", name="At the place")).to_be_checked()
+    expect(visitor.row("right").get_by_text("Unit (3, 10)")).to_be_visible()
+    expect(photo).not_to_have_attribute("src", frame)
+    photo.focus()
+    visitor.page.keyboard.press("ArrowLeft")
+    expect(visitor.row("right").get_by_text("Unit (3, 9)")).to_be_visible()
+
+
+def test_the_channel_is_switched_off_on_page_edits(visit):
+    visitor = visit("right_channel=4")
+    others = visitor.page.locator(".st-key-filters_others_right")
+    others.get_by_role("link", name="Switch it off and watch").click()
+    expect(visitor.page).to_have_url(re.compile(r"/edits\?.*right_channel=4.*right_edit="))
+    expect(visitor.page.get_by_text("1 of 128 channels off")).to_be_visible()
 
 
 def test_views_are_in_the_link(visit):

@@ -30,7 +30,9 @@ from vgg_viz.requests import AttributionRequest, ClassifyRequest
 
 ROOT = Path(__file__).resolve().parent.parent
 COMMANDS = ["dashboard", "classify", "cam", "describe", "diff", "weights", "runs"]
-COMMANDS += ["activations", "unit", "deconv", "filters", "edit"]
+COMMANDS += ["activations", "unit", "deconv", "filters", "edit", "clip"]
+COMMANDS += ["attribute", "methods", "evidence", "replay", "bench-attribution"]
+COMMANDS += ["feature-vis", "top-patches", "invert", "correspondence"]
 
 
 @pytest.fixture(autouse=True)

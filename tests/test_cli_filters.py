@@ -57,6 +57,16 @@ def test_deconv_of_one_unit(vgg, tmp_path):
     assert unit["field_y"] == [unit["row"] - 1, unit["row"] + 2]  # 3 px, padding 1
 
 
+@pytest.mark.parametrize("words", [["deconv", "cat", "--model", "vgg16"], ["filters", "vgg16"]])
+def test_the_picture_may_be_a_page(vgg, tmp_path, words):
+    code, text, err = vgg(*words, "-o", tmp_path / "x.html", "--format", "json")
+    assert code == 0, err
+    assert json.loads(text)["html"] == str(tmp_path / "x.html")
+    page = (tmp_path / "x.html").read_text()
+    assert page.count("data:image/png;base64") == 1
+    assert json.loads(text)["provenance"]["digest"] in page
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -66,7 +76,7 @@ def test_deconv_of_one_unit(vgg, tmp_path):
         (["--layer", "conv9_9"], "conv9_9"),
         (["--channel", "99999"], "has channels 0 to"),
         (["--npz", "x.npy"], "ends in .npz"),
-        (["-o", "x.jpg"], "ends in .png"),
+        (["-o", "x.jpg"], "ends in .png or .html"),
         (["-o", "nowhere/x.png"], "no folder nowhere"),
     ],
 )

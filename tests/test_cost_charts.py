@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fake_computation import BANDWIDTH, PEAK, dense_map, layer_timings
-from fake_service import fake_model, provenance, sample_photo
+from fake_models import fake_model, provenance, sample_photo
 from vgg_viz import figures
 from vgg_viz.architecture import describe_network, memory_of
 from vgg_viz.figures import LIGHT, cost_bars

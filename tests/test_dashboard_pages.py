@@ -2,7 +2,7 @@
 
 import pytest
 
-from fake_service import fake_model, sample_photo
+from fake_models import fake_model, sample_photo
 from pages import opened, texts, whole_app
 from vgg_viz.errors import OutOfMemoryError
 from vgg_viz.requests import ActivationsRequest, AttributionRequest, ClassifyRequest, PictureRequest

@@ -238,6 +238,36 @@ def test_greedy_equals_whole_passes_one_by_one(name, layer):
     assert sorted(everything) == alive(seen, row)
 
 
+@pytest.mark.parametrize(("name", "layer"), [("vgg11", "conv4_2"), ("zfnet_b", "conv3")])
+def test_a_step_with_one_candidate_takes_the_first_by_gradient(name, layer):
+    """By a whole backward pass with the channels removed so far at 0, step by step."""
+    network, seen = tiny_network(name), inspected(name)
+    row = edited_row(tiny_config(name), layer)
+    maps = seen.outputs[row].detach()
+    behind = list(network.children())
+    behind = behind[[n for n, _ in network.named_children()].index(row) + 1 :]
+    removed = []
+    for _ in range(3):
+        value = source = maps.clone()
+        source[:, removed] = 0
+        source.requires_grad_()
+        for module in behind:
+            value = module(value)
+        (gradient,) = torch.autograd.grad(value[0, TARGET], source)
+        scores = (source * gradient).sum((0, 2, 3)).tolist()
+        left = [channel for channel in alive(seen, row) if channel not in removed]
+        removed.append(max(left, key=lambda channel: scores[channel]))
+    found = greedy_channels(network, row, seen.outputs[row], TARGET, 3, candidates=1)
+    assert list(found) == removed
+
+
+def test_enough_candidates_make_the_search_exact():
+    network, seen = tiny_network("vgg11"), inspected("vgg11")
+    row, maps = "relu4_2", seen.outputs["relu4_2"]
+    exact = greedy_channels(network, row, maps, TARGET, 3)
+    assert greedy_channels(network, row, maps, TARGET, 3, len(alive(seen, row))) == exact
+
+
 def test_batches_do_not_change_what_is_removed(monkeypatch):
     network, seen = tiny_network("vgg11"), inspected("vgg11")
     maps = seen.outputs["relu3_1"]

@@ -14,7 +14,8 @@ from dashboard import (
 )
 from dashboard.edits_settings import EditsSettings, edit_request, factors_of, typed
 from dashboard.selection import Selection, Side
-from fake_service import FakeService, fake_model
+from fake_models import fake_model
+from fake_service import FakeService
 from pages import at_page, charts, texts, whole_app
 from vgg_viz import figures
 from vgg_viz.errors import OutOfMemoryError

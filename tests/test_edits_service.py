@@ -142,10 +142,26 @@ def test_gradient_order_is_that_of_gradient_times_activation(service):
     assert found.logits[-1] != found.logits[0]
 
 
+def test_a_long_search_tries_what_there_is_time_for_and_says_so(service, monkeypatch):
+    request = CarryingChannelsRequest("vgg16:bundled", "cat", "conv4_1", count=3, method="greedy")
+    exact = service.run(request)
+    assert exact.candidates == exact.alive > 9
+    assert exact.passes == sum(exact.alive - done for done in range(3)) + 4
+    layers = service.describe().model("vgg16:bundled").layers
+    names = [layer.name for layer in layers]
+    behind = sum(layer.macs for layer in layers[names.index("relu4_1") + 1 :])
+    monkeypatch.setattr(answers, "MOST_MACS", 9 * 3 * behind)
+    pruned = service.run(replace(request, target=exact.target))  # another request, not kept
+    assert (pruned.candidates, pruned.alive) == (9, exact.alive)
+    assert pruned.passes == 3 * 9 + 4
+    assert len(set(pruned.channels)) == 3
+    assert pruned.logits[1] >= exact.logits[1]
+
+
 def test_a_search_that_would_take_too_long_is_refused(service, monkeypatch):
     monkeypatch.setattr(answers, "MOST_MACS", 10**6)
-    with pytest.raises(InputError, match="choose a later layer"):
-        service.run(CarryingChannelsRequest("vgg16:bundled", "cat", "conv1_1", method="greedy"))
+    with pytest.raises(InputError, match=r"even 8 channels 5 times .* choose a later layer"):
+        service.run(CarryingChannelsRequest("vgg16:bundled", "cat", "conv4_1", method="greedy"))
     for details, message in (
         ({"count": 0}, "1 to 64"),
         ({"count": 65}, "1 to 64"),

@@ -8,8 +8,8 @@ from dashboard import evolution_controls, evolution_panels, service
 from dashboard.evolution_controls import EvolutionSettings, best_model, choices, with_network
 from dashboard.evolution_story import STEPS
 from dashboard.selection import default_selection
+from fake_models import fake_model
 from fake_networks import make_service
-from fake_service import fake_model
 from pages import opened, texts, whole_app
 from vgg_viz import figures
 from vgg_viz.architecture import describe_network, diff

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 import fake_kernels
-from fake_service import fake_model
+from fake_models import fake_model
 from vgg_viz.architecture import compare_stack, describe_network
 from vgg_viz.figures import (
     LIGHT,

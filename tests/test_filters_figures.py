@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from fake_models import fake_model
 from fake_reconstruction import channel_kernel, layer_kernels, reconstruction
-from fake_service import fake_model
 from vgg_viz.figures import LIGHT, kernel_slices, reconstruction_pictures
 from vgg_viz.figures.reconstruction_pictures import Region
 from vgg_viz.requests import ChannelKernelRequest, LayerKernelsRequest, ReconstructionRequest

@@ -3,22 +3,25 @@
 import io
 import json
 from types import SimpleNamespace
+from urllib.parse import parse_qsl
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from dashboard import filters_kernels, filters_reconstruction, session
+from dashboard import filters_kernels, filters_place, filters_reconstruction, session
 from dashboard.filters_code import kernels_code, reconstruction_code
 from dashboard.filters_settings import FilterSettings, reconstruction_request
 from dashboard.selection import Selection, Side
+from fake_models import fake_model
 from fake_reconstruction import SILENT
-from fake_service import fake_model
 from pages import at_page, charts, texts
 from vgg_viz.architecture import describe_network, unit_fields
 from vgg_viz.errors import OutOfMemoryError
+from vgg_viz.figures.reconstruction_pictures import Region
 from vgg_viz.requests import (
     ChannelKernelRequest,
+    GalleryRequest,
     KernelStudyRequest,
     LayerKernelsRequest,
     ReconstructionRequest,
@@ -54,7 +57,8 @@ def test_the_default_view_shows_three_rules_for_both_networks(app, fake):
     for title in RULE_TITLES:
         assert titles(app).count(f"**{title}**") == 2
     assert all(images(app))
-    assert len(images(app)) == 2 * 4 + 2  # photo and rules; the first layers' kernels
+    # rules; gallery, kernel and top patches of the channels; the first layers' kernels
+    assert len(images(app)) == 2 * 3 + 2 * 3 + 2
     words = texts(app)
     assert words.count("Nearly class-insensitive") == 2
     assert "learned: bundled weights" in words
@@ -143,8 +147,8 @@ def test_lrn_is_a_setting(app, fake):
 )
 def test_only_the_kernels_view_that_is_shown_is_asked_for(app, fake, view, kind, words):
     opened(app, kernels=view)
-    kinds = {KernelStudyRequest, LayerKernelsRequest, ChannelKernelRequest}
-    assert {type(request) for request in fake.asked} & kinds == {kind}
+    kinds = {KernelStudyRequest, LayerKernelsRequest}
+    assert {type(request) for request in fake.asked} & kinds == {kind} & kinds
     assert words in texts(app)
     assert "bundled weights, 19 classes" in texts(app)
 
@@ -166,6 +170,59 @@ def test_dead_and_alike_kernels_are_marked_and_a_click_chooses(app, monkeypatch)
     filters_kernels._on_norm(SimpleNamespace(where="left"), "left_filters_norms")
     start = Selection("cat", Side("a", "b"), Side("c", "d"))
     assert changes[0](start, None).left.channel == 11
+
+
+def links(app):
+    return {
+        link.proto.label: dict(parse_qsl(link.proto.query_string)) for link in app.get("page_link")
+    }
+
+
+def test_each_channel_is_shown_from_its_other_sides(app, fake):
+    opened(app, right="vgg11:random", pairing="free", left_channel="3")
+    assert GalleryRequest("zfnet_b:bundled", "conv5", 3) in fake.asked
+    assert ChannelKernelRequest("zfnet_b:bundled", "conv5", 3) in fake.asked
+    assert "Optimised picture of channel 3 of conv5" in " ".join(images(app))
+    assert any("There is no gallery for random weights" in info.value for info in app.info)
+    words = texts(app)
+    assert "**Kernel** 30x3x3, its 24 strongest slices of 30" in words
+    assert "photo patches" in words
+
+
+def test_the_first_layers_kernel_is_drawn_as_colours(app):
+    opened(app, left_layer="conv1", left_channel="2", pairing="free")
+    assert "**Kernel** 3x" in texts(app)
+    assert "as colours" in texts(app)
+
+
+def test_links_take_the_channel_along(app):
+    opened(app, left_channel="3", right_channel="7", x="0.25", y="0.75")
+    found = links(app)
+    assert set(found) >= {"Optimise it", "Top patches", "Switch it off and watch"}
+    for address in found.values():
+        assert (address["left_channel"], address["right_channel"]) == ("3", "7")
+        assert (address["x"], address["y"]) == ("0.25", "0.75")
+    # of the same label the last one counts: the right network's
+    assert found["Switch it off and watch"]["right_edit"] == "vgg16:bundled conv5_3 7x0"
+
+
+def test_a_channel_that_nobody_chose_goes_along_too(app, fake):
+    opened(app)
+    strongest = asked(fake)[-1]
+    channel = fake.run(strongest).channel
+    assert links(app)["Optimise it"]["right_channel"] == str(channel)
+
+
+def test_a_click_on_the_photo_chooses_the_unit_at_its_place(monkeypatch):
+    changes, settings = [], {}
+    monkeypatch.setattr(session, "change", changes.append)
+    monkeypatch.setattr(session, "set_settings", settings.update)
+    state = {"key": SimpleNamespace(placed={"x": 0.5, "y": 0.25})}
+    monkeypatch.setattr(filters_place.st, "session_state", state)
+    filters_place._on_place("key", Region(top=112, left=56, side=112), 224)
+    start = Selection("cat", Side("a", "b"), Side("c", "d"))
+    assert changes[0](start, None).place == (0.5, 0.625)  # 56 + 56 of 224, 112 + 28 of 224
+    assert settings == {"units": "place"}
 
 
 def test_the_code_is_shown_when_it_is_opened(app):

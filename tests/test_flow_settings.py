@@ -21,7 +21,8 @@ from dashboard.flow_settings import (
     with_setting,
     without,
 )
-from fake_service import FakeService, fake_model
+from fake_models import fake_model
+from fake_service import FakeService
 
 UPLOAD = "c0ffee" + "0" * 58
 STAGED = Setting("vgg16", "staged")

@@ -13,7 +13,8 @@ from dashboard import flow_panels, initial_flow, service
 from dashboard.flow_downloads import numbers_csv, numbers_json
 from dashboard.flow_settings import DEFAULT, FlowSelection, Setting, request
 from fake_flow import gradient_flow
-from fake_service import FakeService, fake_model
+from fake_models import fake_model
+from fake_service import FakeService
 from pages import texts, whole_app
 from test_flow_charts import changed
 from vgg_viz.errors import OutOfMemoryError

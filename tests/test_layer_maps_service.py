@@ -1,24 +1,31 @@
 """Layers, channels and maps through the real service, with tiny networks; what is sent of them."""
 
+import base64
 import hashlib
 import json
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from PIL import Image
 
+from dashboard.activation_answers import PHOTO_SIDE
 from vgg_viz import activations, figures
 from vgg_viz.architecture import describe_network, unit_fields
 from vgg_viz.errors import UnknownNameError
+from vgg_viz.images import encode_jpeg
 from vgg_viz.models.configs import build
 from vgg_viz.requests import (
     ChannelsRequest,
+    ClassifyRequest,
+    FrameMapsRequest,
     LayerMapsRequest,
     LayerStripRequest,
     MapRequest,
     PhotoDifferencesRequest,
 )
-from vgg_viz.results import ChannelMap, Picture, Provenance
+from vgg_viz.results import ChannelMap, ClipMaps, Picture, Provenance
 from vgg_viz.service import layer_maps
 
 ZFNET, VGG, VGG_BN = "zfnet_b:bundled", "vgg16:bundled", "vgg11_bn:bundled"
@@ -166,7 +173,10 @@ def test_what_is_not_there_is_said(service, request_):
 
 
 def test_a_layer_of_64_maps_of_224_px_sends_at_most_250_kb(monkeypatch):
-    """The grid and one channel in full; the photo is sent anyway."""
+    """The grid, one channel in full, and the photo: of the bundled ones, the largest file."""
+    files = (Path(__file__).parent.parent / "assets" / "images").glob("*.jpg")
+    square = (Image.open(file).convert("RGB").resize((PHOTO_SIDE, PHOTO_SIDE)) for file in files)
+    photo = max((encode_jpeg(np.asarray(image)) for image in square), key=len)
     channels, made = channels_of((64, 224, 224), monkeypatch)
     grid = figures.channel_grid_frame(channels, side="left", when="before ReLU")
     architecture = describe_network("vgg16")
@@ -175,7 +185,7 @@ def test_a_layer_of_64_maps_of_224_px_sends_at_most_250_kb(monkeypatch):
     similarities = np.linspace(-1, 1, 64, dtype=np.float32) / 3
     shown = ChannelMap("conv1_1", "conv1_1", 0, False, noise, similarities, made)
     unit = figures.unit_map_frame(
-        Picture(np.zeros((4, 4, 3), np.uint8), b"", ()),
+        Picture(np.zeros((4, 4, 3), np.uint8), photo, ()),
         shown,
         architecture.row("conv1_1"),
         fields,
@@ -187,7 +197,7 @@ def test_a_layer_of_64_maps_of_224_px_sends_at_most_250_kb(monkeypatch):
         when="before ReLU",
         label="VGG-16 (D), ImageNet weights of torchvision",
     )
-    assert channels.pooled == 5
+    assert channels.pooled == 6
     assert len(grid) + len(unit) <= MOST_BYTES
 
 
@@ -197,7 +207,7 @@ def test_a_layer_of_64_maps_of_224_px_sends_at_most_250_kb(monkeypatch):
         ((512, 28, 28), 1, 28),
         ((512, 14, 14), 1, 14),
         ((128, 112, 112), 4, 28),
-        ((64, 45, 45), 1, 45),
+        ((64, 38, 38), 1, 38),
     ],
 )
 def test_maps_are_only_reduced_when_they_have_to_be(monkeypatch, shape, pooled, side):
@@ -227,6 +237,64 @@ def channels_of(shape, monkeypatch):
     return layer_maps.layer_channels(executor, asked, (None,)), made
 
 
+# --- clips ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("model", [ZFNET, VGG, VGG_BN])
+@pytest.mark.parametrize("relu", [False, True])
+def test_a_frame_shows_what_the_photo_shows(service, model, relu):
+    for layer in ("conv1" if model == ZFNET else "conv1_1", "fc7"):
+        maps = service.run(LayerMapsRequest(model, "cat", layer, relu)).maps
+        found = service.run(FrameMapsRequest(model, "cat", layer, relu))
+        numbers = activations.channel_numbers(maps)
+        np.testing.assert_allclose(found.means, numbers.means, rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(found.maxima, numbers.maxima, rtol=1e-4, atol=1e-5)
+        assert found.side == maps.shape[1]
+        units = found.maps.shape[1]
+        assert units == -(-maps.shape[1] // found.pooled) <= 28
+        wide = np.pad(maps, ((0, 0), *2 * ((0, units * found.pooled - maps.shape[1]),)), "edge")
+        windows = wide.reshape(len(maps), units, found.pooled, units, found.pooled)
+        span = (found.highs - found.lows)[1]
+        largest = windows[1].max(axis=(1, 3))
+        np.testing.assert_allclose(found.values(1), largest, atol=span / 510 + 1e-4)
+    probabilities = service.run(ClassifyRequest(model, "cat")).probabilities
+    np.testing.assert_allclose(found.probabilities, probabilities, rtol=1e-3, atol=1e-6)
+
+
+def test_a_frame_keeps_nothing_and_leaves_no_trace(service):
+    executor = service._executor
+    service.run(ChannelsRequest(VGG, "cat", "conv1_1"))
+    network = executor.ready(VGG).network
+    before = service.health().inspection_bytes
+    in_place = [getattr(module, "inplace", None) for module in network.modules()]
+    state = {name: value.clone() for name, value in network.state_dict().items()}
+    service.run(FrameMapsRequest(VGG, "horse", "conv3_1"))
+    with pytest.raises(UnknownNameError):
+        service.run(FrameMapsRequest(VGG, "horse", "conv9"))
+    assert service.health().inspection_bytes == before
+    for module in network.modules():
+        assert not module._forward_hooks
+        assert not module.training
+    assert [getattr(module, "inplace", None) for module in network.modules()] == in_place
+    assert all(value.equal(network.state_dict()[name]) for name, value in state.items())
+    assert all(value.grad is None for value in network.parameters())
+
+
+def test_a_channel_of_a_clip_has_one_scale(service):
+    frames = [service.run(FrameMapsRequest(VGG, name, "conv2_1")) for name in ("cat", "dog")]
+    means = np.stack([frame.means for frame in frames])
+    weakest = int(means.max(axis=0).argmin())
+    clip = ClipMaps.of(frames, [weakest], count=3)
+    assert clip.channels == (*np.argsort(-means.max(axis=0), kind="stable")[:3], weakest)
+    assert ClipMaps.of(frames, clip.channels[:2], count=3).channels == clip.channels[:3]
+    np.testing.assert_array_equal(clip.maps[1, 0], frames[1].values(clip.channels[0]))
+    assert clip.limits[0] == max(frame.highs[clip.channels[0]] for frame in frames)
+    assert clip.maps.max() <= clip.limits.max() * (1 + 1e-6)
+    np.testing.assert_array_equal(clip.means[:, 3], means[:, weakest])
+    best = clip.top_classes(2)
+    assert clip.probabilities[:, best[0]].max() == clip.probabilities.max()
+
+
 # --- the command line ----------------------------------------------------------------------------
 
 
@@ -247,6 +315,28 @@ def test_the_command_writes_every_value_and_a_sheet(assets, vgg, tmp_path):
     assert len(out.splitlines()) == 5
 
 
+def test_the_command_writes_a_page(assets, vgg, tmp_path):
+    page, png = tmp_path / "maps.html", tmp_path / "maps.png"
+    words = ("activations", "cat", "--model", "vgg16", "--layer", "conv4_1")
+    code, out, err = vgg(*words, "-o", page, "--png", png)
+    assert code == 0, err
+    assert out.splitlines()[-1] == f"Written: {page}, {png}"
+    text = page.read_text()
+    assert base64.b64encode(png.read_bytes()).decode() in text
+    assert "<h1>relu4_1 of VGG-16 (D), bundled weights" in text
+    channels = len(activations.of_photo("cat", "vgg16").maps("conv4_1"))
+    assert text.count("<tr>") == 1 + channels
+    best = int(
+        activations.channel_numbers(
+            activations.of_photo("cat").maps("conv4_1", relu=True)
+        ).means.argmax()
+    )
+    assert text.partition("<tbody>")[2].startswith(f"<tr><td>{best}</td>")
+    assert "CC0" in text  # the photo's licence
+    code, out, _ = vgg(*words, "-o", tmp_path / "sheet.png")
+    assert (tmp_path / "sheet.png").read_bytes() == png.read_bytes()
+
+
 def test_the_command_takes_files_and_says_json(assets, vgg, tmp_path):
     photo = assets / "images" / "cat.jpg"
     code, out, _ = vgg("activations", photo, "-o", tmp_path / "a.npz", "--format", "json")
@@ -261,7 +351,7 @@ def test_the_command_takes_files_and_says_json(assets, vgg, tmp_path):
     ("words", "message"),
     [
         (("--layer", "conv9"), "layer of vgg16"),
-        (("-o", "maps.zip"), "not a .npz file"),
+        (("-o", "maps.zip"), "not a .npz or .html or .png file"),
         (("--png", "maps.jpg"), "not a .png file"),
         (("-o", "nowhere/maps.npz"), "no folder"),
     ],

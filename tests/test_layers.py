@@ -19,13 +19,17 @@ ROOT = Path(__file__).resolve().parent.parent
 LAYERS = [
     {"errors"},
     {"requests", "results"},
-    {"models", "images", "preprocessing", "architecture", "published", "recordings"},
+    {"models", "clips", "images", "preprocessing", "architecture", "published", "recordings"}
+    | {"patch_index"},
     {"capture"},
     {"gradient_flow", "initialization"},  # trainings record the one and start from the other
     {"activations", "arithmetic", "attribution", "dense", "edits", "effective_field"}
-    | {"feature_vis", "filters", "invariance", "profiling", "transfer"},
+    | {"feature_vis", "filters", "invariance", "profiling", "transfer"}
+    | {"correspondence", "inversion"}
+    | {"top_patches"},
     {"training"},  # records what attributions show while a network learns
     {"service"},
+    {"api"},
     {"cli"},
 ]
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}

@@ -28,7 +28,9 @@ def layer(service, model, name, series=0):
 @pytest.mark.parametrize("relu", [False, True])
 def test_the_strip_keeps_every_mini_map_to_one_255th(service, relu):
     strip = service.run(LayerStripRequest(ZFNET, "cat"))
-    header, parts = figures.unpack(figures.layer_strip_frame(strip, relu=relu, selected="conv2"))
+    header, parts = figures.unpack(
+        figures.layer_strip_frame(strip, side="left", relu=relu, selected="conv2")
+    )
     at = 0
     for each, told in zip(strip.layers, header["layers"], strict=True):
         mini = each.values(relu=relu).mini

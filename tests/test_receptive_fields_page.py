@@ -11,11 +11,11 @@ from dashboard.receptive_field_settings import (
     FieldSettings,
     matched,
     offered_layers,
-    partner,
     shown,
 )
 from dashboard.selection import Selection, Side, four_digits
-from fake_service import SAMPLES, fake_model
+from dashboard.side_layers import partner
+from fake_models import SAMPLES, fake_model
 from pages import at_page, texts, whole_app
 from vgg_viz import figures
 from vgg_viz.architecture import describe_network, unit_fields
@@ -322,10 +322,10 @@ def test_layers_match_in_both_orders():
 
 def test_partners_are_of_the_same_kind():
     zfnet, vgg = fake_model("zfnet_b", "bundled"), fake_model("vgg16", "bundled")
-    assert partner("fc6", zfnet, vgg, by_depth=True) == "fc6"
-    assert partner("pool5", zfnet, vgg, by_depth=True) == "pool5"
-    assert partner("pool2", zfnet, vgg, by_depth=True) == "pool3"
-    assert partner("pool5", zfnet, vgg, by_depth=False) == "pool5"
+    assert partner("fc6", zfnet, vgg, offered_layers, by_depth=True) == "fc6"
+    assert partner("pool5", zfnet, vgg, offered_layers, by_depth=True) == "pool5"
+    assert partner("pool2", zfnet, vgg, offered_layers, by_depth=True) == "pool3"
+    assert partner("pool5", zfnet, vgg, offered_layers, by_depth=False) == "pool5"
     assert [layer.name for layer in offered_layers(zfnet)] == [
         "conv1",
         "pool1",

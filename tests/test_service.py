@@ -14,7 +14,8 @@ import torch
 
 from tests import reference
 from tests.tiny_assets import NAMES
-from vgg_viz.attribution.registry import METHODS as REGISTERED
+from vgg_viz.attribution.methods import METHODS
+from vgg_viz.attribution.registry import COMPUTE
 from vgg_viz.errors import (
     InputError,
     MissingImageError,
@@ -36,7 +37,7 @@ from vgg_viz.requests import (
 )
 from vgg_viz.service import devices, execution
 from vgg_viz.service.execution import Executor, Limits
-from vgg_viz.service.local import METHODS, LocalService
+from vgg_viz.service.local import LocalService
 
 ZFNET, VGG, VGG_BN = "zfnet_b:bundled", "vgg16:bundled", "vgg11_bn:bundled"
 
@@ -62,7 +63,8 @@ def test_description_names_everything_and_loads_nothing(fresh: LocalService) -> 
     assert described.model(VGG).classes == NAMES  # type: ignore[union-attr]
     assert described.samples
     assert not fresh.health().ready
-    assert described.methods == tuple(REGISTERED) == METHODS
+    assert described.methods == tuple(METHODS.values())
+    assert set(COMPUTE) == set(METHODS)
 
 
 def test_neither_import_nor_description_loads_torch(assets: Path) -> None:

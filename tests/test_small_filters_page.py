@@ -3,7 +3,7 @@
 import pytest
 
 from dashboard import small_filters_settings as page_settings
-from fake_service import fake_model
+from fake_models import fake_model
 from pages import at_page, charts, texts
 from vgg_viz.errors import OutOfMemoryError
 from vgg_viz.requests import (

@@ -97,8 +97,8 @@ class PhotoActivations:
         """
         name = output_name(self.config, layer, relu=relu)
         gradients = self._seen.gradients(self.top if target is None else target)
-        products = as_maps(self._output(name)).astype(np.float64) * as_maps(gradients[name])
-        return _read_only(products.sum(axis=(1, 2)))
+        products = self._output(name)[0].detach().cpu().double() * gradients[name][0].cpu().double()
+        return _read_only(products.reshape(len(products), -1).sum(dim=1).numpy())
 
     def _output(self, name: str) -> Tensor:
         if name not in self._seen.outputs:
@@ -203,13 +203,15 @@ def saturated_channels(after: Float32) -> NDArray[np.bool_]:
 def similarities(maps: Float32, channel: int) -> Float32:
     """Cosine of every map of (C, h, w) to one of them, in [-1, 1]; 0 where a map is 0."""
     flat = maps.reshape(len(maps), -1).astype(np.float64)
-    return _cosines(flat, flat[channel][None])
+    norms = np.sqrt(np.einsum("ij,ij->i", flat, flat))
+    return _cosines(flat @ flat[channel], norms * norms[channel])
 
 
 def paired_similarities(maps: Float32, others: Float32) -> Float32:
     """Cosine of each map of (C, h, w) to its partner in `others` (C, h, w); 0 where one is 0."""
     one, other = (each.reshape(len(each), -1).astype(np.float64) for each in (maps, others))
-    return _cosines(one, other)
+    norms = np.sqrt(np.einsum("ij,ij->i", one, one) * np.einsum("ij,ij->i", other, other))
+    return _cosines(np.einsum("ij,ij->i", one, other), norms)
 
 
 def distances(maps: Float32, others: Float32) -> Float32:
@@ -233,9 +235,8 @@ def histogram(values: NDArray[np.float32]) -> Histogram:
     return Histogram(start, float(width), np.bincount(bins.ravel()).astype(np.int64))
 
 
-def _cosines(one: NDArray[np.float64], other: NDArray[np.float64]) -> Float32:
-    products = (one * other).sum(axis=1)
-    norms = np.linalg.norm(one, axis=1) * np.linalg.norm(other, axis=1)
+def _cosines(products: NDArray[np.float64], norms: NDArray[np.float64]) -> Float32:
+    """Of inner products (C,) and products of norms (C,)."""
     return _read_only(np.divide(products, norms, out=np.zeros_like(products), where=norms > 0))
 
 

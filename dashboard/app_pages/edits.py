@@ -4,6 +4,7 @@ from dashboard import (
     controls,
     edits_carrying,
     edits_channels,
+    edits_correspondence,
     edits_invariance,
     edits_settings,
     service,
@@ -15,6 +16,7 @@ PANELS = {
     "channels": edits_channels.panel,
     "carry": edits_carrying.panel,
     "invariance": edits_invariance.panel,
+    "correspondence": edits_correspondence.panel,
 }
 
 offered = service.get_service().describe()

@@ -6,6 +6,7 @@ from dashboard import (
     controls,
     filters_controls,
     filters_kernels,
+    filters_others,
     filters_reconstruction,
     service,
     session,
@@ -22,6 +23,10 @@ filters_controls.head(settings)
 filters_controls.photo_row(selection, offered)
 answers = [filters_reconstruction.row(where, selection, offered, settings) for where in WHERE]
 sides = [answer for answer in answers if answer is not None]
+st.subheader("What else these channels answer to", anchor=False)
+for sent, column in zip(sides, st.columns(2, gap="medium"), strict=False):
+    with column.container(gap="xsmall", key=f"filters_others_{sent.where}"), service.messages():
+        filters_others.panel(sent, selection, offered)
 filters_controls.rules_table()
 code = st.expander("Show the code of the pictures", icon=":material/code:", on_change="rerun")
 if code.open:
@@ -36,6 +41,8 @@ if code.open:
                     series=WHERE.index(sent.where),
                 )
             )
+            for snippet in filters_others.code(sent):
+                st.code(snippet)
 
 filters_controls.kernels_head(settings)
 for sent, column in zip(sides, st.columns(2, gap="medium"), strict=False):

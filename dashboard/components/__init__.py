@@ -7,12 +7,17 @@ person does comes back as state ("channel") or as a trigger ("picked").
 from dashboard.components.channel_grid import channel_grid
 from dashboard.components.channel_tiles import channel_tiles
 from dashboard.components.class_bars import ClassBar, class_bars
+from dashboard.components.clip_player import clip_player
 from dashboard.components.feature_grid import feature_grid
 from dashboard.components.layer_strip import layer_strip
 from dashboard.components.network_columns import network_columns
 from dashboard.components.overlay import overlay
+from dashboard.components.part_strip import part_strip
 from dashboard.components.paste_image import paste_image
+from dashboard.components.patch_grid import patch_grid
+from dashboard.components.photo_place import photo_place
 from dashboard.components.photo_strip import photo_strip
+from dashboard.components.picture_grid import picture_grid
 from dashboard.components.receptive_field import receptive_field
 from dashboard.components.training_replay import training_replay
 from dashboard.components.unit_map import unit_map
@@ -23,12 +28,17 @@ __all__ = [
     "channel_grid",
     "channel_tiles",
     "class_bars",
+    "clip_player",
     "feature_grid",
     "layer_strip",
     "network_columns",
     "overlay",
+    "part_strip",
     "paste_image",
+    "patch_grid",
+    "photo_place",
     "photo_strip",
+    "picture_grid",
     "receptive_field",
     "training_replay",
     "unit_map",

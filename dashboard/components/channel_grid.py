@@ -37,7 +37,7 @@ def channel_grid(frame: bytes, *, key: str, on_unit: Callable[[], None]) -> None
     """Mount the frame of `figures.channel_grid_frame`.
 
     `on_unit` finds the unit a person clicked in `st.session_state[key].unit`: {"channel", "row",
-    "column"}. Which channel is chosen, and how like it the others are, component `unit_map` of
-    the same `side` tells it through an event of the document.
+    "column", "order"}. Which channel is chosen, how like it the others are and how a link sorts
+    them, component `unit_map` of the same `side` tells it through an event of the document.
     """
     _CHANNEL_GRID(key=key, data=frame, on_unit_change=on_unit)

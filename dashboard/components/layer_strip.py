@@ -18,6 +18,7 @@ _LAYER_STRIP = register(
 def layer_strip(frame: bytes, *, key: str, on_layer: Callable[[], None]) -> None:
     """Mount the frame of `figures.layer_strip_frame`.
 
-    `on_layer` finds the layer a person clicked in `st.session_state[key].layer`.
+    `on_layer` finds what a person clicked in `st.session_state[key].layer`: {"name", "orders"},
+    the layer and how each side's `channel_grid` is sorted.
     """
     _LAYER_STRIP(key=key, data=frame, on_layer_change=on_layer)

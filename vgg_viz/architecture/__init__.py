@@ -18,6 +18,7 @@ from vgg_viz.architecture.ledger import Change, Costs, Ledger, diff
 from vgg_viz.architecture.memory import LayerMemory, NetworkMemory, memory_of, moved_bytes
 from vgg_viz.architecture.pairing import (
     SeesPartOfTheInput,
+    one_of_each_stage,
     pair_by_depth,
     pair_by_receptive_field,
 )
@@ -49,6 +50,7 @@ __all__ = [
     "least_input_size",
     "memory_of",
     "moved_bytes",
+    "one_of_each_stage",
     "pair_by_depth",
     "pair_by_receptive_field",
     "unit_fields",

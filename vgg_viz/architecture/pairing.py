@@ -87,3 +87,15 @@ def _position(name: str, convs: Sequence[SeesPartOfTheInput], kind: str) -> int:
     if name not in names:
         raise UnknownNameError.among("convolution" if kind == "conv" else kind, name, names)
     return names.index(name)
+
+
+def one_of_each_stage(layers: Sequence[SeesPartOfTheInput]) -> tuple[str, ...]:
+    """Name a layer of every depth: the first convolution, each later stage's last one, fc6, fc7.
+
+    A stage is what the papers number alike, conv3_1 to conv3_3; of ZFNet and AlexNet it is every
+    convolution. The last fully-connected layer makes the logits and is left out.
+    """
+    convs = [layer.name for layer in layers if layer.kind == "conv"]
+    stages = {name.partition("_")[0]: name for name in convs}  # the last of each stays
+    hidden = [layer.name for layer in layers if layer.kind == "linear"][:-1]
+    return (convs[0], *list(stages.values())[1:], *hidden)

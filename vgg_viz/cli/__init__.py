@@ -12,13 +12,21 @@ import typer
 
 from vgg_viz import __version__
 from vgg_viz.cli.activations import activations
+from vgg_viz.cli.attribution import attribute, methods
+from vgg_viz.cli.bench_attribution import bench_attribution
+from vgg_viz.cli.clips import clip
+from vgg_viz.cli.correspondence import correspondence
 from vgg_viz.cli.edits import edit
+from vgg_viz.cli.evidence import evidence, replay
+from vgg_viz.cli.feature_vis import feature_vis
 from vgg_viz.cli.filters import deconv, filters
+from vgg_viz.cli.inversion import invert
 from vgg_viz.cli.ledger import diff
 from vgg_viz.cli.networks import describe
 from vgg_viz.cli.photos import cam, classify
 from vgg_viz.cli.runs import commands as runs_commands
 from vgg_viz.cli.server import dashboard
+from vgg_viz.cli.top_patches import top_patches
 from vgg_viz.cli.units import unit
 from vgg_viz.cli.weights import commands as weights_commands
 from vgg_viz.errors import InputError, VggVizError
@@ -33,6 +41,16 @@ app = typer.Typer(
 )
 for command in (dashboard, classify, cam, describe, diff, activations, unit, deconv, filters, edit):
     app.command()(command)
+app.command()(clip)
+app.command()(attribute)
+app.command()(methods)
+app.command()(feature_vis)
+app.command()(evidence)
+app.command()(replay)
+app.command()(bench_attribution)
+app.command()(top_patches)
+app.command()(invert)
+app.command()(correspondence)
 app.add_typer(weights_commands, name="weights")
 app.add_typer(runs_commands, name="runs")
 

@@ -8,9 +8,9 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
-from vgg_viz.cli.files import check_file, write_file
+from vgg_viz.cli.files import about_weights, check_file, photo_credit, write_file, write_picture
 from vgg_viz.cli.photos import Device, DeviceOption, Model, Photo, Precision, PrecisionOption
-from vgg_viz.cli.service import named_model, named_photo, open_service
+from vgg_viz.cli.service import last_convolution, named_model, named_photo, open_service
 from vgg_viz.cli.tables import Format, as_json, as_table, provenance_fields
 from vgg_viz.figures import digits, map_sheet_png
 from vgg_viz.models.configs import NETWORKS
@@ -26,7 +26,13 @@ def activations(
         typer.Option(help="Any layer, such as conv5_3; the last convolution by default."),
     ] = None,
     out: Annotated[
-        Path, typer.Option("--out", "-o", help="Where the values go: .npz, float32 (C, h, w).")
+        Path,
+        typer.Option(
+            "--out",
+            "-o",
+            help=".npz: the values, float32 (C, h, w); .html: a page with the sheet and every "
+            "channel's numbers; .png: the sheet.",
+        ),
     ] = Path("maps.npz"),
     png: Annotated[
         Path | None, typer.Option(help="Also draw every map on one sheet, a PNG.")
@@ -41,37 +47,36 @@ def activations(
 ) -> None:
     """What do the channels of a layer answer to a photo?
 
-    Writes every value; lists the channels of the highest mean.
+    Writes every value, or a page with every map; lists the channels of the highest mean.
     """
-    check_file(out, ".npz")
+    check_file(out, ".npz", ".html", ".png")
     if png is not None:
         check_file(png, ".png")
     with open_service(device.value) as service:
         name = named_model(service.describe(), model)
         image = named_photo(service, photo)
-        named = layer or _last_convolution(name.partition(":")[0])
+        named = layer or last_convolution(name)
         found = service.run(ChannelsRequest(name, image, named, relu, precision=precision.value))
-        maps = service.run(LayerMapsRequest(name, image, named, relu, precision.value))
+        if out.suffix.lower() == ".npz":
+            maps = service.run(LayerMapsRequest(name, image, named, relu, precision.value))
+            write_file(out, _npz(found, maps))
+        credit = photo_credit(service.describe(), image, photo)
     source = _source(found)
-    write_file(out, _npz(found, maps))
+    sheet = map_sheet_png(found, f"{found.output} of {source}\nPhoto: {credit}")
+    if out.suffix.lower() != ".npz":
+        every = _table(found, len(found.maps))
+        title = f"{found.output} of {source}"
+        write_picture(out, sheet, title, table=every, about=_about(found, credit))
     if png is not None:
-        write_file(
-            png, map_sheet_png(found, f"{found.output} of {source}\nPhoto: {Path(photo).name}")
-        )
-    written = {"npz": str(out), "png": None if png is None else str(png)}
+        write_file(png, sheet)
+    written = {out.suffix.lower()[1:]: str(out)} | ({} if png is None else {"png": str(png)})
     if output is Format.JSON:
-        typer.echo(as_json({"photo": photo, **written, **_fields(found)}))
+        typer.echo(as_json({"photo": photo, "npz": None, "png": None, **written, **_fields(found)}))
         return
-    typer.echo(f"{photo}: {found.output}, {' x '.join(map(str, maps.maps.shape))}, {source}")
+    shape = f"{len(found.maps)} x {found.side} x {found.side}"
+    typer.echo(f"{photo}: {found.output}, {shape}, {source}")
     typer.echo(as_table(*_table(found, top)))
-    typer.echo("Written: " + ", ".join(path for path in written.values() if path))
-
-
-def _last_convolution(network: str) -> str:
-    if network not in NETWORKS:
-        return "conv5"  # the service says which networks there are
-    spec = NETWORKS[network]
-    return [row.name for row in spec.table(spec.channels) if row.kind == "conv"][-1]
+    typer.echo("Written: " + ", ".join(written.values()))
 
 
 def _table(found: LayerChannels, top: int) -> tuple[list[str], list[list[str]]]:
@@ -87,6 +92,15 @@ def _table(found: LayerChannels, top: int) -> tuple[list[str], list[list[str]]]:
         for i in order.tolist()
     ]
     return ["channel", "mean", "std", "largest", "zeros", f"for {found.target_name}"], rows
+
+
+def _about(found: LayerChannels, credit: str) -> dict[str, str]:
+    values = (
+        f"{'After' if found.relu else 'Before'} the ReLU; std over a map's units, zeros: share of "
+        f"units that are 0. Last column: d logit of {found.target_name} / d value x value, summed "
+        "over the units."
+    )
+    return {"Photo": credit, "Values": values, **about_weights(found.provenance)}
 
 
 def _source(found: LayerChannels) -> str:

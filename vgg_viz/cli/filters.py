@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
-from vgg_viz.cli.files import check_file, photo_credit, write_file
+from vgg_viz.cli.files import about_weights, check_file, photo_credit, write_file, write_picture
 from vgg_viz.cli.photos import Device, DeviceOption, Model, Photo
 from vgg_viz.cli.service import named_model, named_photo, open_service
 from vgg_viz.cli.tables import Format, as_json, as_table, provenance_fields
@@ -53,9 +53,9 @@ class Normalisation(StrEnum):
 def deconv(
     photo: Photo,
     model: Model = "zfnet_b",
-    out: Annotated[Path, typer.Option("--out", "-o", help="The picture to write, a PNG.")] = Path(
-        "deconv.png"
-    ),
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="The picture, a .png, or a page with it, an .html.")
+    ] = Path("deconv.png"),
     layer: Annotated[
         str | None, typer.Option(help="A convolution; the last one by default.")
     ] = None,
@@ -84,7 +84,7 @@ def deconv(
     Deconvnet, gradient or guided backprop: writes the photo with the receptive field and what the
     channel sends back to it as a PNG.
     """
-    _check_files((out, ".png"), (npz, ".npz"))
+    _check_files(out, npz)
     rules = tuple(RULES) if rule is BackwardRule.ALL else (rule.value,)
     row, column = _unit(unit)
     if unit is not None and top:
@@ -115,11 +115,17 @@ def deconv(
         limits=[reconstruction_pictures.limit_of(found, (each,)) for each in rules],
         region=reconstruction_pictures.region_of(found, zoom=zoom),
     )
-    write_file(out, sheet)
+    where = f"{found.layer}, channel {found.channel} of {_source(found.provenance)}"
+    write_picture(
+        out,
+        sheet,
+        f"{', '.join(rules)}: {where}",
+        about={"Drawn": caption, **about_weights(found.provenance)},
+    )
     if npz is not None:
         write_file(npz, _npz(_reconstruction_fields(found), **_signals(found), maxima=found.maxima))
     _answer(
-        {"photo": photo, "png": str(out), "npz": _name(npz), **_reconstruction_fields(found)},
+        {"photo": photo, **_written(out, npz), **_reconstruction_fields(found)},
         f"{caption}\nWritten: {_listed(out, npz)}",
         output,
     )
@@ -135,28 +141,34 @@ def filters(
     channel: Annotated[
         int | None, typer.Option(min=0, help="Whose slices are drawn; of the largest norm.")
     ] = None,
-    out: Annotated[Path, typer.Option("--out", "-o", help="The picture to write, a PNG.")] = Path(
-        "filters.png"
-    ),
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="The picture, a .png, or a page with it, an .html.")
+    ] = Path("filters.png"),
     npz: Annotated[
         Path | None, typer.Option(help="Also write norms, response and the kernel drawn.")
     ] = None,
     output: Annotated[Format, typer.Option("--format")] = Format.TABLE,
     device: DeviceOption = Device.AUTO,
 ) -> None:
-    """Which kernels has a convolution; which are dead or alike?
+    """Which kernels has a layer; which are dead or alike?
 
     The first layer as colours; of a deeper one, or with --channel, the strongest input-channel
     slices of one kernel.
     """
-    _check_files((out, ".png"), (npz, ".npz"))
+    _check_files(out, npz)
     with open_service(device.value) as service:
         name = named_model(service.describe(), model)
         found = service.run(LayerKernelsRequest(name, layer))
         shown = int(found.norms.argmax()) if channel is None else channel
         one = service.run(ChannelKernelRequest(name, found.layer, shown))
         study = service.run(KernelStudyRequest(name))
-    write_file(out, _picture(found, one, study if channel is None else None))
+    write_picture(
+        out,
+        _picture(found, one, study if channel is None else None),
+        f"Kernels of {found.layer} of {_source(found.provenance)}",
+        table=_table(found),
+        about=about_weights(found.provenance),
+    )
     if npz is not None:
         arrays = {"norms": found.norms, "dead": found.dead, "kernel": one.kernel}
         arrays |= {"response": one.response, "frequencies": one.frequencies}
@@ -164,7 +176,7 @@ def filters(
     pairs = [[str(i), str(j), f"{cosine:+.3f}"] for i, j, cosine in found.closest[:5]]
     table = as_table(["kernel", "kernel", "cosine"], pairs, left=())
     _answer(
-        {"png": str(out), "npz": _name(npz), **_kernel_fields(found, one)},
+        {**_written(out, npz), **_kernel_fields(found, one)},
         f"{_source(found.provenance)}: {found.layer}, {found.shape[0]} kernels "
         f"{found.shape[1]} x {found.shape[2]} x {found.shape[2]}\n"
         f"Dead (norm below {found.dead_share:.0%} of the median): {_dead(found)}\n"
@@ -172,6 +184,14 @@ def filters(
         f"{table}\nWritten: {_listed(out, npz)}",
         output,
     )
+
+
+def _table(found: LayerKernels) -> tuple[list[str], list[list[str]]]:
+    rows = [
+        [str(i), f"{norm:.4g}", "dead" * bool(dead)]
+        for i, (norm, dead) in enumerate(zip(found.norms, found.dead, strict=True))
+    ]
+    return ["channel", "norm", ""], rows
 
 
 def _picture(found: LayerKernels, one: ChannelKernel, study: KernelStudy | None) -> bytes:
@@ -277,8 +297,8 @@ def _answer(fields: dict[str, Any], text: str, output: Format) -> None:
     typer.echo(as_json(fields) if output is Format.JSON else text)
 
 
-def _name(path: Path | None) -> str | None:
-    return None if path is None else str(path)
+def _written(out: Path, npz: Path | None) -> dict[str, str | None]:
+    return {out.suffix.lower()[1:]: str(out), "npz": None if npz is None else str(npz)}
 
 
 def _listed(*paths: Path | None) -> str:
@@ -292,8 +312,8 @@ def _npz(fields: dict[str, Any], **arrays: Any) -> bytes:
     return out.getvalue()
 
 
-def _check_files(*files: tuple[Path | None, str]) -> None:
+def _check_files(out: Path, npz: Path | None) -> None:
     """Before the network is loaded: names and folders that will do."""
-    for path, suffix in files:
-        if path is not None:
-            check_file(path, suffix)
+    check_file(out, ".png", ".html")
+    if npz is not None:
+        check_file(npz, ".npz")

@@ -9,7 +9,8 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
-from vgg_viz.cli.files import check_file, photo_credit, write_file
+from vgg_viz.attribution.methods import METHODS
+from vgg_viz.cli.files import about_weights, check_file, photo_credit, write_file, write_picture
 from vgg_viz.cli.service import named_model, named_photo, open_service
 from vgg_viz.cli.tables import Format, as_json, as_table, provenance_fields
 from vgg_viz.errors import InputError, UnknownNameError
@@ -91,9 +92,9 @@ def _classification_fields(found: Classification, top: int) -> dict[str, Any]:
 def cam(
     photo: Photo,
     model: Model = "vgg16",
-    out: Annotated[Path, typer.Option("--out", "-o", help="The picture to write, a PNG.")] = Path(
-        "cam.png"
-    ),
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="The picture, a .png, or a page with it, an .html.")
+    ] = Path("cam.png"),
     layer: Annotated[
         str | None, typer.Option(help="A layer such as conv5_3; the last convolution by default.")
     ] = None,
@@ -112,30 +113,40 @@ def cam(
 
     Writes Grad-CAM over the photo as a PNG, with what made it below.
     """
-    check_file(out, ".png")
+    check_file(out, ".png", ".html")
     if npz is not None:
         check_file(npz, ".npz")
     with open_service(device.value) as service:
         name = named_model(service.describe(), model)
         image = named_photo(service, photo)
-        index = None if target is None else _class_index(service, name, image, target)
+        index = None if target is None else class_index(service, name, image, target)
         request = AttributionRequest(name, image, layer, index, precision=precision.value)
         found = service.run(request)
         picture = service.run(PictureRequest(image, found.provenance.model))
-        caption = _caption(found, photo_credit(service.describe(), image, photo))
-    write_file(out, overlay_png(picture, found, caption, opacity=opacity))
+        credit = photo_credit(service.describe(), image, photo)
+        text = caption(found, credit)
+    write_picture(
+        out,
+        overlay_png(picture, found, text, opacity=opacity),
+        text.partition("\n")[0],
+        about={"Photo": credit, **about_weights(found.provenance)},
+    )
     if npz is not None:
-        _write_npz(npz, found)
+        write_npz(npz, found)
     if output is Format.JSON:
-        typer.echo(as_json({"photo": photo, **_files(out, npz), **_attribution_fields(found)}))
+        typer.echo(
+            as_json({"photo": photo, **written_files(out, npz), **attribution_fields(found)})
+        )
     else:
-        typer.echo(caption)
-        typer.echo("Written: " + ", ".join(path for path in _files(out, npz).values() if path))
+        typer.echo(text)
+        typer.echo(
+            "Written: " + ", ".join(path for path in written_files(out, npz).values() if path)
+        )
     if not found.positive.any():
         typer.echo("The map is positive nowhere: nothing at this layer speaks for it.", err=True)
 
 
-def _class_index(service: ModelService, model: str, image: str, target: str) -> int:
+def class_index(service: ModelService, model: str, image: str, target: str) -> int:
     """The output for a class given by index or by name; letters' case does not matter."""
     if target.isascii() and target.isdigit():
         return int(target)
@@ -154,17 +165,27 @@ def _source(provenance: Provenance) -> str:
     return f"{title}, {provenance.weights}, {provenance.precision} on {provenance.device}"
 
 
-def _caption(found: Attribution, credit: str) -> str:
+def caption(found: Attribution, credit: str) -> str:
+    """What stands below the picture: the method and its settings, the weights, the photo."""
+    info = METHODS[found.method]
+    score = "logit" if found.versus is None else "logit difference"
+    against = "" if found.versus is None else f" against {found.versus_name}"
+    what = f"{info.title} for {found.target_name}{against} (class {found.target}, {score} "
     rows, columns = found.grid.shape
-    return (
-        f"Grad-CAM for {found.target_name} (class {found.target}, logit {found.score:.3f}) at "
-        f"{found.layer}, {rows} x {columns}, upsampled {found.upsampling}\n"
-        f"{_source(found.provenance)}\n"
-        f"Photo: {credit}"
-    )
+    where = f"{rows} x {columns}"
+    if info.space == "layer":
+        where = f"at {found.layer}, {where}, upsampled {found.upsampling}"
+    lines = [f"{what}{found.score:.3f}) {where}"]
+    settings = [f"{name} {value}" for name, value in found.parameters]
+    if any(parameter.name in ("baseline", "samples") for parameter in info.parameters):
+        settings.append(f"seed {found.seed}")
+    if settings:
+        lines.append(", ".join(settings))
+    return "\n".join((*lines, _source(found.provenance), f"Photo: {credit}"))
 
 
-def _attribution_fields(found: Attribution) -> dict[str, Any]:
+def attribution_fields(found: Attribution) -> dict[str, Any]:
+    """Everything but the map, ready for JSON."""
     return {
         "model": found.provenance.model,
         "method": found.method,
@@ -175,18 +196,27 @@ def _attribution_fields(found: Attribution) -> dict[str, Any]:
         "shape": list(found.grid.shape),
         "relu": found.relu,
         "upsampling": found.upsampling,
+        "versus": found.versus,
+        "versus_name": found.versus_name,
+        "parameters": dict(found.parameters),
+        "seed": found.seed,
+        "steps": [found.done, found.total],
+        "seconds": found.seconds,
+        "checks": dict(found.checks),
+        "notes": list(found.notes),
         "difference_to_fp32": found.difference_to_fp32,
         "provenance": provenance_fields(found.provenance),
     }
 
 
-def _files(out: Path, npz: Path | None) -> dict[str, str | None]:
-    return {"png": str(out), "npz": None if npz is None else str(npz)}
+def written_files(out: Path, npz: Path | None) -> dict[str, str | None]:
+    """What was written, by kind."""
+    return {out.suffix.lower()[1:]: str(out), "npz": None if npz is None else str(npz)}
 
 
-def _write_npz(path: Path, found: Attribution) -> None:
+def write_npz(path: Path, found: Attribution) -> None:
     """Raw map and provenance, readable by `numpy.load` without pickle."""
     out = BytesIO()
-    fields = json.dumps(_attribution_fields(found))
+    fields = json.dumps(attribution_fields(found))
     np.savez(out, grid=found.grid, provenance=np.array(fields))
     write_file(path, out.getvalue())

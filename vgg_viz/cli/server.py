@@ -38,7 +38,10 @@ def dashboard(
     ] = None,
     photos: Annotated[
         list[Path] | None,
-        typer.Option(help="A folder of <class>/<image> to train on; may be repeated."),
+        typer.Option(
+            help="A folder of <class>/<image> to train on and to search for top patches; may be "
+            "repeated. Visitors see its file names."
+        ),
     ] = None,
 ) -> None:
     """Serve the dashboard until Ctrl-C.

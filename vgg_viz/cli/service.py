@@ -3,14 +3,15 @@
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import typer
 
-from vgg_viz.errors import InputError
-from vgg_viz.images import MAX_BYTES
+from vgg_viz.api import named_photo
+from vgg_viz.models.configs import NETWORKS
 from vgg_viz.results import ServiceDescription
 from vgg_viz.service.engine import ModelService
+
+__all__ = ["named_model", "named_photo", "open_service"]
 
 
 @contextmanager
@@ -35,26 +36,6 @@ def open_service(device: str = "auto") -> Iterator[ModelService]:
         signal.signal(signal.SIGINT, before)
 
 
-def named_photo(service: ModelService, photo: str) -> str:
-    """Return the name the service has for a file or a bundled sample; a file goes first.
-
-    InputError when it is neither, or the file cannot be read or shown.
-    """
-    path = Path(photo).expanduser()
-    if path.exists() and not path.is_dir():
-        try:
-            with path.open("rb") as file:
-                return service.put_image(file.read(MAX_BYTES + 1)).id
-        except OSError as error:
-            raise InputError(f"{photo} cannot be read: {error.strerror or error}.") from error
-    samples = [sample.name for sample in service.describe().samples]
-    if photo in samples:
-        return photo
-    raise InputError(
-        f"{photo} is neither a file nor a bundled photo. Bundled are: {', '.join(samples)}."
-    )
-
-
 def named_model(description: ServiceDescription, model: str) -> str:
     """Return `model` with its weights: those named, else bundled, else ImageNet's when fetched.
 
@@ -73,3 +54,12 @@ def named_model(description: ServiceDescription, model: str) -> str:
             err=True,
         )
     return model
+
+
+def last_convolution(model: str) -> str:
+    """Of the network that `model` names; of one that is not known, what the service will refuse."""
+    network = model.partition(":")[0]
+    if network not in NETWORKS:
+        return "conv5"
+    spec = NETWORKS[network]
+    return [row.name for row in spec.table(spec.channels) if row.kind == "conv"][-1]

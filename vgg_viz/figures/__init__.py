@@ -11,6 +11,9 @@ from vgg_viz.figures.channel_tiles import (
     masked_picture,
 )
 from vgg_viz.figures.chart_style import LIGHT, MARKERS, Look, digits, style
+from vgg_viz.figures.clip_frames import ClipSide, clip_frame
+from vgg_viz.figures.clip_sheet import clip_sheet_png
+from vgg_viz.figures.correspondence_charts import correspondence_figure, covered_photos_png
 from vgg_viz.figures.cost_charts import (
     METRICS,
     CostBar,
@@ -35,6 +38,7 @@ from vgg_viz.figures.edit_charts import (
     shown_values,
     travel_figure,
 )
+from vgg_viz.figures.evidence import evidence_zip, map_caption
 from vgg_viz.figures.feature_grid import feature_grid_frame, shared_activation_limit
 from vgg_viz.figures.field_charts import FieldGrowth, drawn_rows, growth_figure
 from vgg_viz.figures.field_frames import FieldLabels, field_frame, margin_share
@@ -52,6 +56,14 @@ from vgg_viz.figures.flow_depth import Depth
 from vgg_viz.figures.flow_histograms import HISTOGRAM_TITLES, histogram_figure, zero_share
 from vgg_viz.figures.flow_page import flow_page
 from vgg_viz.figures.frames import pack, unpack
+from vgg_viz.figures.inversion_charts import descent_figure, kept_figure
+from vgg_viz.figures.inversion_pictures import (
+    contrasted,
+    inversion_sheet_png,
+    plain_png,
+    rebuilt_png,
+    rebuilt_words,
+)
 from vgg_viz.figures.ledger_charts import waterfall_bars, waterfall_figure
 from vgg_viz.figures.map_charts import (
     NamedDifferences,
@@ -73,11 +85,21 @@ from vgg_viz.figures.map_frames import (
 )
 from vgg_viz.figures.map_sheet import map_sheet_png
 from vgg_viz.figures.network_columns import layer_label, network_columns_frame
+from vgg_viz.figures.optimised_pictures import (
+    objective_figure,
+    optimised_sheet_png,
+    picture_grid_frame,
+    picture_png,
+    pictures_png,
+    preview_url,
+)
 from vgg_viz.figures.overlay import overlay_frame, overlay_png, shared_limit
+from vgg_viz.figures.part_frames import PartOfPhoto, part_strip_frame
 from vgg_viz.figures.quantities import COSTS, amount, signed
 from vgg_viz.figures.recording_frames import last_step, recording_frame
 from vgg_viz.figures.roofline import highest, roofline_figure, time_figure
 from vgg_viz.figures.thumbnails import thumbnail_frame
+from vgg_viz.figures.trust_charts import cascade_figure, curves_figure, measured
 from vgg_viz.figures.unit_frames import UnitLabels, unit_frame
 
 __all__ = [
@@ -92,6 +114,7 @@ __all__ = [
     "SHARES",
     "TESTED_NETWORKS",
     "ClassShare",
+    "ClipSide",
     "CostBar",
     "Curve",
     "Depth",
@@ -101,23 +124,33 @@ __all__ = [
     "NamedDifferences",
     "NamedLayer",
     "NamedStrip",
+    "PartOfPhoto",
     "UnitLabels",
     "ablations_figure",
     "amount",
+    "cascade_figure",
     "challenge_figure",
     "changed_maps_sheet",
     "channel_grid_frame",
     "channel_tiles_frame",
     "class_change_figure",
     "class_shares",
+    "clip_frame",
+    "clip_sheet_png",
+    "contrasted",
+    "correspondence_figure",
     "cost_bars",
+    "covered_photos_png",
+    "curves_figure",
     "decades",
     "depth_figure",
     "depth_rows",
+    "descent_figure",
     "digits",
     "drawn_rows",
     "error_against_cost_figure",
     "errors_by_views",
+    "evidence_zip",
     "feature_grid_frame",
     "field_frame",
     "flow_figure",
@@ -126,23 +159,37 @@ __all__ = [
     "highest",
     "histogram_figure",
     "invariance_figure",
+    "inversion_sheet_png",
+    "kept_figure",
     "last_step",
     "layer_cost_figure",
     "layer_label",
     "layer_strip_frame",
+    "map_caption",
     "map_limit",
     "map_sheet_png",
     "margin_share",
     "masked_picture",
+    "measured",
     "memory_figure",
     "most_changed",
     "network_columns_frame",
     "non_finite",
+    "objective_figure",
+    "optimised_sheet_png",
     "overlay_frame",
     "overlay_png",
     "pack",
+    "part_strip_frame",
     "photo_differences_figure",
+    "picture_grid_frame",
+    "picture_png",
+    "pictures_png",
+    "plain_png",
+    "preview_url",
     "probability_figure",
+    "rebuilt_png",
+    "rebuilt_words",
     "recording_frame",
     "removal_figure",
     "roofline_figure",

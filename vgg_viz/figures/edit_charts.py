@@ -132,7 +132,7 @@ def removal_figure(
             x=steps,
             y=curve.logits.tolist(),
             mode="lines+markers",
-            name=METHODS[curve.method] + (", mean" if curve.orders > 1 else ""),
+            name=_method(curve),
             customdata=[
                 (name, 100 * float(share))
                 for name, share in zip(
@@ -198,6 +198,13 @@ def invariance_figure(
         figure.update_xaxes(tickvals=[-180, -90, 0, 90, 180])
     figure.update_yaxes(range=[-3, 103] if layers is None else None, rangemode="tozero")
     return figure
+
+
+def _method(curve: CarryingChannels) -> str:
+    """A line's name; a search that could not try every channel says so."""
+    if 0 < curve.candidates < curve.alive:
+        return f"greedy among {curve.candidates} first by gradient"
+    return METHODS[curve.method] + (", mean" if curve.orders > 1 else "")
 
 
 def shown_values(answer: Invariance) -> list[float]:

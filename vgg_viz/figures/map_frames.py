@@ -5,6 +5,8 @@ beside the picture. Values with a sign get a diverging scale with its middle at 
 """
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from hashlib import sha256
 from typing import Any
 
 import numpy as np
@@ -31,8 +33,12 @@ def map_limit(channels: LayerChannels) -> float:
     return float(max(channels.highs.max(initial=0), -channels.lows.min(initial=0)))
 
 
-def layer_strip_frame(strip: LayerStrip, *, relu: bool, selected: str) -> bytes:
-    """Return the frame of component `layer_strip`: a mini-map a layer, each on its own scale."""
+@lru_cache(maxsize=64)
+def layer_strip_frame(strip: LayerStrip, *, side: str, relu: bool, selected: str) -> bytes:
+    """Return the frame of component `layer_strip`: a mini-map a layer, each on its own scale.
+
+    `side` names the network's place on the page ("left").
+    """
     layers: list[dict[str, Any]] = []
     minis: list[bytes] = []
     for each in strip.layers:
@@ -55,22 +61,30 @@ def layer_strip_frame(strip: LayerStrip, *, relu: bool, selected: str) -> bytes:
                 "dead": each.dead,
             }
         )
-    header = {"layers": layers, "selected": selected, "relu": relu}
+    header = {"place": side, "layers": layers, "selected": selected, "relu": relu}
     return pack(header, {**COLOURS, "minis": b"".join(minis)})
 
 
+@lru_cache(maxsize=32)
 def channel_grid_frame(
-    channels: LayerChannels, *, side: str, when: str = "", limit: float | None = None
+    channels: LayerChannels,
+    *,
+    side: str,
+    when: str = "",
+    limit: float | None = None,
+    view: str = "",
 ) -> bytes:
     """Return the frame of component `channel_grid`; the same bytes whichever channel is chosen.
 
     `side` names the network's place on the page ("left"), `when` is "before ReLU" or "after ReLU"
     where a ReLU follows; `limit` is the end of a scale shared with another network, None: this
-    layer's own.
+    layer's own. `view` is what the maps depend on besides the layer: the browser shows a layer at
+    once that it has seen in this view.
     """
     numbers = channels.numbers
     header = {
         "place": side,
+        "view": sha256(view.encode()).hexdigest()[:16],
         "network": channels.provenance.model,
         "layer": channels.layer,
         "output": channels.output,
@@ -105,12 +119,14 @@ def unit_map_frame(
     chosen: bool,
     when: str,
     label: str,
+    order: str = "mean",
 ) -> bytes:
     """Return the frame of component `unit_map`: one channel in full and a unit's field.
 
     The map travels as float16 of value / unit, so 3 digits arrive; the value of the kept `unit`
     (row, column) is in the header as it is. `series` picks the theme's colour, `margin` as
     `margin_share` gives it; `chosen` False: the channel is the strongest, nobody chose it.
+    `order` is how a link sorts the grid of this side.
     """
     values = np.nan_to_num(shown.map)
     scale = float(np.abs(values).max(initial=0)) or 1.0
@@ -123,6 +139,7 @@ def unit_map_frame(
         "when": when,
         "channel": shown.channel,
         "chosen": chosen,
+        "order": order,
         "similarities": _rounded(shown.similarities),
         "scale": scale,
         "signed": bool(values.min(initial=0) < 0),

@@ -26,25 +26,40 @@ Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 _TEXT, _LINE, _MARGIN, _BAR = 16, 22, 12, 14  # px
 
 
-def shared_limit(attributions: Iterable[Attribution]) -> float:
-    """Return the end of a scale that fits all: their largest drawn magnitude, 0 when all are 0."""
-    return max((drawn_limit(attribution) for attribution in attributions), default=0.0)
+def shared_limit(attributions: Iterable[Attribution], quantile: float = 1.0) -> float:
+    """Return the end of a scale that fits all: their largest drawn magnitude, 0 when all are 0.
+
+    With a `quantile` below 1 the largest of those quantiles.
+    """
+    return max((drawn_limit(attribution, quantile) for attribution in attributions), default=0.0)
 
 
-def drawn_limit(attribution: Attribution) -> float:
-    """The largest magnitude that is drawn of one attribution."""
+def drawn_limit(attribution: Attribution, quantile: float = 1.0) -> float:
+    """The largest magnitude that is drawn of one attribution, or a quantile of them.
+
+    A quantile of 0 ends no scale: the largest magnitude then takes its place.
+    """
     raw = _finite(attribution.grid)
     drawn = np.maximum(raw, 0) if attribution.relu else np.abs(raw)
-    return float(drawn.max(initial=0))
+    largest = float(drawn.max(initial=0))
+    return largest if quantile >= 1 else float(np.quantile(drawn, quantile)) or largest
 
 
 def overlay_frame(
-    picture: Picture, attribution: Attribution, *, limit: float | None = None, label: str = ""
+    picture: Picture,
+    attribution: Attribution,
+    *,
+    limit: float | None = None,
+    quantile: float = 1.0,
+    label: str = "",
+    title: str | None = None,
 ) -> bytes:
     """Return the frame of component `overlay`.
 
-    `limit` is the end of a scale shared with other pictures; None: the attribution's own. The grid
-    travels as float16 of value / unit, so that magnitudes outside float16's range keep 3 digits.
+    `limit` is the end of a scale shared with other pictures; None: the attribution's own, at this
+    `quantile` of its magnitudes. `title` says what the map is; None: Grad-CAM of its class at its
+    layer. The grid travels as float16 of value / unit, so that magnitudes outside float16's range
+    keep 3 digits.
     """
     own = drawn_limit(attribution)
     raw = _finite(attribution.grid)
@@ -53,7 +68,7 @@ def overlay_frame(
     header = {
         "grid": [height, width],
         "unit": unit,
-        "limit": own if limit is None else limit,
+        "limit": drawn_limit(attribution, quantile) if limit is None else limit,
         "own": own,
         "scale": "own" if limit is None else "shared",
         "signed": not attribution.relu,
@@ -61,6 +76,7 @@ def overlay_frame(
         "layer": attribution.layer,
         "target": attribution.target_name,
         "label": label,
+        "title": title or f"Grad-CAM of {attribution.target_name} at {attribution.layer}",
     }
     values = (raw / unit).astype("<f2")
     colours = lookup_table(_colour_map(attribution))

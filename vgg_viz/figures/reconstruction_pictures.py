@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from vgg_viz.figures.frames import pack
 from vgg_viz.figures.overlay import wrapped
 from vgg_viz.results import RULES, Float32, Picture, Reconstruction
 
@@ -62,6 +63,14 @@ def photo_png(
 ) -> bytes:
     """The photo within a region, with a frame around the receptive field of each unit."""
     return _png(_photo_pixels(picture, found, region, series, side))
+
+
+def photo_place_frame(
+    png: bytes, *, alt: str, hint: str, place: tuple[float, float], step: float
+) -> bytes:
+    """Return the frame of component `photo_place`; `place` and `step` are shares of the picture."""
+    header = {"alt": alt, "hint": hint, "place": list(place), "step": step}
+    return pack(header, {"picture": png})
 
 
 def sheet_png(

@@ -10,7 +10,12 @@ from vgg_viz.requests.architecture import (
     LayerTimingsRequest,
 )
 from vgg_viz.requests.base import Answer, Precision, Request
-from vgg_viz.requests.edits import CarryingChannelsRequest, EditRequest, InvarianceRequest
+from vgg_viz.requests.edits import (
+    CarryingChannelsRequest,
+    CorrespondenceRequest,
+    EditRequest,
+    InvarianceRequest,
+)
 from vgg_viz.requests.filters import (
     AliasingRequest,
     ChannelKernelRequest,
@@ -25,6 +30,7 @@ from vgg_viz.requests.filters import (
 )
 from vgg_viz.requests.maps import (
     ChannelsRequest,
+    FrameMapsRequest,
     LayerMapsRequest,
     LayerStripRequest,
     MapRequest,
@@ -32,20 +38,26 @@ from vgg_viz.requests.maps import (
     ReconstructionRequest,
     UnitRequest,
 )
+from vgg_viz.requests.occlusion import OccludedRequest, OcclusionRequest, SquareFill
 from vgg_viz.requests.photos import (
     ActivationsRequest,
     AttributionRequest,
     ClassifyRequest,
+    LayerSweepRequest,
+    MethodCostRequest,
     PictureRequest,
 )
 from vgg_viz.requests.studies import (
+    BenchJob,
     FeatureVisJob,
+    GalleryRequest,
     InversionJob,
     StudyJob,
     Term,
     TermKind,
     TopPatchesJob,
     TopPatchesRequest,
+    TrustJob,
 )
 from vgg_viz.requests.training import (
     FetchWeightsJob,
@@ -63,10 +75,12 @@ __all__ = [
     "AliasingRequest",
     "Answer",
     "AttributionRequest",
+    "BenchJob",
     "CarryingChannelsRequest",
     "ChannelKernelRequest",
     "ChannelsRequest",
     "ClassifyRequest",
+    "CorrespondenceRequest",
     "DenseMapRequest",
     "Design",
     "DesignedAliasingRequest",
@@ -75,6 +89,8 @@ __all__ = [
     "FactorisationRequest",
     "FeatureVisJob",
     "FetchWeightsJob",
+    "FrameMapsRequest",
+    "GalleryRequest",
     "GradientFlowRequest",
     "InvarianceRequest",
     "InversionJob",
@@ -85,8 +101,12 @@ __all__ = [
     "LayerKernelsRequest",
     "LayerMapsRequest",
     "LayerStripRequest",
+    "LayerSweepRequest",
     "LayerTimingsRequest",
     "MapRequest",
+    "MethodCostRequest",
+    "OccludedRequest",
+    "OcclusionRequest",
     "PhotoDifferencesRequest",
     "PictureRequest",
     "Precision",
@@ -94,6 +114,7 @@ __all__ = [
     "RecordingRequest",
     "Request",
     "SharedFactorisationRequest",
+    "SquareFill",
     "Steering",
     "StudyJob",
     "Term",
@@ -101,6 +122,7 @@ __all__ = [
     "TopPatchesJob",
     "TopPatchesRequest",
     "TrainingJob",
+    "TrustJob",
     "UnitRequest",
     "new_run",
 ]

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from vgg_viz.requests.base import Precision, Request
-from vgg_viz.results import CarryingChannels, Edited, Invariance
+from vgg_viz.results import CarryingChannels, Correspondence, Edited, Invariance, RectangleShares
 
 
 @dataclass(frozen=True)
@@ -68,3 +68,18 @@ class InvarianceRequest(Request[Invariance]):
     steps: int = 13
     target: int | None = None
     fill: Literal["mean", "edge"] = "mean"
+
+
+@dataclass(frozen=True)
+class CorrespondenceRequest(Request[Correspondence]):
+    """Is the same part of several photos the same to a layer?
+
+    `parts` has a rectangle for each photo: left, top, right, bottom in shares of the square the
+    network sees. `draws` times, rectangles of the same sizes anywhere are the comparison.
+    """
+
+    model: str
+    images: tuple[str, ...]
+    parts: tuple[RectangleShares, ...]
+    draws: int = 10
+    seed: int = 0

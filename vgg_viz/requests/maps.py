@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from vgg_viz.requests.base import Precision, Request
 from vgg_viz.results import (
     ChannelMap,
+    FrameMaps,
     LayerChannels,
     LayerMaps,
     LayerStrip,
@@ -57,6 +58,17 @@ class MapRequest(Request[ChannelMap]):
 @dataclass(frozen=True)
 class LayerMapsRequest(Request[LayerMaps]):
     """Every channel of a layer in full: up to 13 MB for one layer of VGG."""
+
+    model: str
+    image: str
+    layer: str
+    relu: bool = True
+    precision: Precision = "fp32"
+
+
+@dataclass(frozen=True)
+class FrameMapsRequest(Request[FrameMaps]):
+    """What does a layer answer to one frame of a clip? A forward pass that is not kept."""
 
     model: str
     image: str

@@ -3,7 +3,15 @@
 from dataclasses import dataclass
 
 from vgg_viz.requests.base import Precision, Request
-from vgg_viz.results import Activations, Attribution, Classification, Picture
+from vgg_viz.results import (
+    Activations,
+    Attribution,
+    Classification,
+    LayerSweep,
+    MethodCost,
+    ParameterValue,
+    Picture,
+)
 
 
 @dataclass(frozen=True)
@@ -17,7 +25,11 @@ class ClassifyRequest(Request[Classification]):
 
 @dataclass(frozen=True)
 class AttributionRequest(Request[Attribution]):
-    """Where does the score come from? `layer` None: last convolution; `target` None: top-1."""
+    """Where does the score come from? `layer` None: last convolution; `target` None: top-1.
+
+    With `versus`, of the difference of the two logits: why `target` and not that class. What
+    `parameters` leaves out is at the method's default.
+    """
 
     model: str
     image: str
@@ -25,6 +37,37 @@ class AttributionRequest(Request[Attribution]):
     target: int | None = None
     method: str = "grad_cam"
     precision: Precision = "fp32"
+    versus: int | None = None
+    parameters: tuple[tuple[str, ParameterValue], ...] = ()
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class LayerSweepRequest(Request[LayerSweep]):
+    """The same map at every layer: for no further pass, all come from one look at the photo.
+
+    `method` is one whose table says `at_every_layer`; `layers` () are all convolutions. The rest as
+    in AttributionRequest.
+    """
+
+    model: str
+    image: str
+    method: str = "grad_cam"
+    target: int | None = None
+    versus: int | None = None
+    layers: tuple[str, ...] = ()
+    precision: Precision = "fp32"
+    parameters: tuple[tuple[str, ParameterValue], ...] = ()
+
+
+@dataclass(frozen=True)
+class MethodCostRequest(Request[MethodCost]):
+    """What does a method take at a layer? Answered from tables: no network runs."""
+
+    model: str
+    method: str
+    layer: str | None = None
+    parameters: tuple[tuple[str, ParameterValue], ...] = ()
 
 
 @dataclass(frozen=True)

@@ -4,11 +4,13 @@ Jobs are frozen like requests: the same job is the same work. Submitted again af
 on where it stood; one that differs only in `steps` goes on too.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Literal
 
-from vgg_viz.requests.base import Request
-from vgg_viz.results import TopPatches
+from vgg_viz.requests.base import Precision, Request
+from vgg_viz.requests.occlusion import OcclusionRequest
+from vgg_viz.requests.photos import AttributionRequest
+from vgg_viz.results import BenchedPhoto, GalleryPictures, ParameterValue, TopPatches, Trust
 
 TermKind = Literal["neuron", "channel", "layer", "direction", "class"]
 
@@ -57,15 +59,17 @@ class FeatureVisJob:
 
 @dataclass(frozen=True)
 class InversionJob:
-    """Rebuild a photo from its code at a layer (Mahendran & Vedaldi, arXiv 1412.0035).
+    """Rebuild a photo from its code at layers (Mahendran & Vedaldi, arXiv 1412.0035).
 
-    `layer` None: the last convolution. `total_variation` and `alpha_norm` weigh the priors.
+    `layers` are rows of the network's table, rebuilt one after another, each from the same noise;
+    (): the last convolution. `total_variation` and `alpha_norm` multiply the authors' weights of
+    the two priors, which grow with the layer's depth.
     """
 
     model: str
     image: str
-    layer: str | None = None
-    steps: int = 200
+    layers: tuple[str, ...] = ()
+    steps: int = 200  # for each layer
     total_variation: float = 1.0
     alpha_norm: float = 1.0
     learning_rate: float = 0.05
@@ -98,4 +102,87 @@ class TopPatchesRequest(Request[TopPatches]):
     channel: int | None = None
 
 
-StudyJob = FeatureVisJob | InversionJob | TopPatchesJob
+@dataclass(frozen=True)
+class GalleryRequest(Request[GalleryPictures]):
+    """The pictures made before for the channels of a layer: of one, or with None of all of them.
+
+    `layer` is a convolution, or the last linear layer for the classes.
+    """
+
+    model: str
+    layer: str
+    channel: int | None = None
+
+
+@dataclass(frozen=True)
+class TrustJob(Request[Trust]):
+    """How far can a map of attribution be trusted? The map is that of `attribution`.
+
+    `box` is x0, y0, x1, y1 as shares of the square the network sees, drawn around what the map
+    should point at. `points` of a curve, `random_maps` beside it and `seeds` of a method that draws
+    random numbers are how much is measured.
+    """
+
+    model: str
+    image: str
+    layer: str | None = None
+    target: int | None = None
+    method: str = "grad_cam"
+    precision: Precision = "fp32"
+    versus: int | None = None
+    parameters: tuple[tuple[str, ParameterValue], ...] = ()
+    seed: int = 0
+    box: tuple[float, float, float, float] | None = None
+    points: int = 32
+    random_maps: int = 3
+    seeds: int = 3
+
+    @classmethod
+    def of(
+        cls,
+        request: AttributionRequest,
+        box: tuple[float, float, float, float] | None = None,
+        *,
+        points: int = 32,
+        random_maps: int = 3,
+        seeds: int = 3,
+    ) -> "TrustJob":
+        """About the map that answers `request`."""
+        extent = {"box": box, "points": points, "random_maps": random_maps, "seeds": seeds}
+        return cls(**vars(request), **extent)  # type: ignore[arg-type] # each under its own name
+
+    @property
+    def attribution(self) -> AttributionRequest:
+        """The question the map answers."""
+        names = (field.name for field in fields(AttributionRequest))
+        return AttributionRequest(**{name: getattr(self, name) for name in names})
+
+
+@dataclass(frozen=True)
+class BenchJob(Request[BenchedPhoto]):
+    """Measure `methods` on one photo: deletion and insertion, drop, and pointing where boxes are.
+
+    Methods are at their defaults. `boxes` are x0, y0, x1, y1 as shares of the whole photo; `target`
+    None: the most probable class.
+    """
+
+    model: str
+    image: str
+    methods: tuple[str, ...]
+    layer: str | None = None
+    target: int | None = None
+    boxes: tuple[tuple[float, float, float, float], ...] = ()
+    points: int = 32
+    seed: int = 0
+
+
+# A map of many passes is a study; the question is the same as when a page waits for it.
+StudyJob = (
+    AttributionRequest
+    | BenchJob
+    | FeatureVisJob
+    | InversionJob
+    | OcclusionRequest
+    | TopPatchesJob
+    | TrustJob
+)

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
+from vgg_viz.results.attribution import MethodInfo
+
 
 @dataclass(frozen=True)
 class LayerInfo:
@@ -97,7 +99,7 @@ class ServiceDescription:
 
     models: tuple[ModelInfo, ...]
     samples: tuple[SampleInfo, ...]
-    methods: tuple[str, ...]
+    methods: tuple[MethodInfo, ...]
     precisions: tuple[str, ...]
     device: str
     fingerprint: str  # changes when the same request may get another answer

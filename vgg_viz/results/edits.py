@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from vgg_viz.results.photos import Attribution
+from vgg_viz.results.attribution import Attribution
 from vgg_viz.results.provenance import Float32, Provenance
 
 RectangleShares = tuple[float, float, float, float]  # left, top, right, bottom
@@ -57,8 +57,9 @@ class Edited:
 class CarryingChannels:
     """Channels removed one after another, and what is left of the class.
 
-    For method "random" the curves are means over `orders` random orders, with the lowest and the
-    highest beside them, and `channels` is empty.
+    A greedy step that tried fewer `candidates` than are `alive` tried those of the largest
+    gradient x activation. For method "random" the curves are means over `orders` random orders,
+    with the lowest and the highest beside them, and `channels` is empty.
     """
 
     method: str  # "gradient", "greedy" or "random"
@@ -73,6 +74,8 @@ class CarryingChannels:
     highest: Float32
     orders: int
     passes: int  # partial passes that were run
+    candidates: int  # channels that a step of the greedy search tried at most; 0 for other methods
+    alive: int  # channels that are not 0 everywhere: removing one of the others changes nothing
     provenance: Provenance
 
 
@@ -97,3 +100,30 @@ class Invariance:
     top: tuple[str, ...]  # (values,): the most probable class
     pictures: NDArray[np.uint8]  # (values, h, w, 3): what the network sees, made small
     provenance: Provenance
+
+
+@dataclass(frozen=True, eq=False)
+class Correspondence:
+    """How consistently layers change when the same part of several photos is covered.
+
+    Shares of a layer's units whose sign of change differs, for each pair of photos: ZFNet's Delta,
+    divided by pairs and units. 0: all photos change alike.
+    """
+
+    layers: tuple[str, ...]  # as a reader knows them: "conv5_3", "fc7"
+    rows: tuple[str, ...]  # whose outputs were compared: "relu5_3", "relu7"
+    images: tuple[str, ...]
+    part: Float32  # (layers, pairs): the part was covered
+    anywhere: Float32  # (layers, draws, pairs): squares of the same sizes, anywhere
+    pictures: NDArray[np.uint8]  # (photos, h, w, 3): what the network sees, the part covered
+    elsewhere: NDArray[np.uint8]  # (photos, h, w, 3): the first draw
+    provenance: Provenance
+
+    def of_part(self, layer: int) -> tuple[float, float]:
+        """Mean and standard deviation over the pairs."""
+        return float(self.part[layer].mean()), float(self.part[layer].std())
+
+    def of_anywhere(self, layer: int) -> tuple[float, float]:
+        """Mean over draws and pairs; standard deviation over the draws, of their means."""
+        each = self.anywhere[layer].mean(axis=1)
+        return float(each.mean()), float(each.std())

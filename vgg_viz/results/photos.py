@@ -26,27 +26,6 @@ class Classification:
 
 
 @dataclass(frozen=True, eq=False)
-class Attribution:
-    """A map of where a class score comes from, at the resolution of its layer."""
-
-    grid: Float32  # (h, w), raw and signed, in units of logit x activation; never normalised
-    method: str  # "grad_cam"
-    layer: str
-    target: int
-    target_name: str
-    score: float  # the target's logit
-    provenance: Provenance
-    relu: bool = True  # the method's definition keeps positive evidence only when drawn
-    upsampling: str = "bilinear, align_corners=False"
-    difference_to_fp32: float | None = None  # largest |grid - fp32's| over fp32's largest |value|
-
-    @property
-    def positive(self) -> Float32:
-        """The map the paper draws: the grid with its negative values set to 0."""
-        return np.maximum(self.grid, 0)
-
-
-@dataclass(frozen=True, eq=False)
 class Activations:
     """Maps of a layer after its ReLU, with statistics over *all* channels of the layer."""
 

@@ -13,11 +13,13 @@ from vgg_viz.requests import (
     CarryingChannelsRequest,
     ChannelKernelRequest,
     ChannelsRequest,
+    CorrespondenceRequest,
     DenseMapRequest,
     DesignedAliasingRequest,
     EditRequest,
     EffectiveFieldRequest,
     FactorisationRequest,
+    FrameMapsRequest,
     InvarianceRequest,
     KernelsRequest,
     KernelStudyRequest,
@@ -25,19 +27,26 @@ from vgg_viz.requests import (
     LayerKernelsRequest,
     LayerMapsRequest,
     LayerStripRequest,
+    LayerSweepRequest,
     LayerTimingsRequest,
     MapRequest,
+    OccludedRequest,
     PhotoDifferencesRequest,
     ReconstructionRequest,
     Request,
     SharedFactorisationRequest,
+    TopPatchesRequest,
     UnitRequest,
 )
 from vgg_viz.service import kernels, layer_maps
 from vgg_viz.service.computation import dense_map, layer_timings
+from vgg_viz.service.correspondence import corresponding_part
 from vgg_viz.service.edits import carrying_channels, edit, moved_photo
 from vgg_viz.service.fields import effective_field
+from vgg_viz.service.layer_sweep import layer_sweep
+from vgg_viz.service.occlusion import occluded
 from vgg_viz.service.reconstruction import channel_kernel, layer_kernels, reconstruction
+from vgg_viz.service.top_patches import top_patches
 from vgg_viz.service.units import unit_arithmetic
 
 if TYPE_CHECKING:
@@ -48,6 +57,7 @@ Answering = Callable[["Executor", Any, tuple[Photo, ...]], Any]
 
 ANSWERS: Mapping[type[Request[Any]], Answering] = {
     CarryingChannelsRequest: carrying_channels,
+    CorrespondenceRequest: corresponding_part,
     EditRequest: edit,
     InvarianceRequest: moved_photo,
     AliasingRequest: kernels.first_layer_aliasing,
@@ -57,16 +67,20 @@ ANSWERS: Mapping[type[Request[Any]], Answering] = {
     DesignedAliasingRequest: kernels.designed_aliasing,
     EffectiveFieldRequest: effective_field,
     FactorisationRequest: kernels.factorise,
+    FrameMapsRequest: layer_maps.frame_maps,
     KernelsRequest: kernels.kernels,
     KernelStudyRequest: kernels.kernel_study,
     LayerFactorisationRequest: kernels.layer_factorisation,
     LayerKernelsRequest: layer_kernels,
     LayerMapsRequest: layer_maps.layer_maps,
     LayerStripRequest: layer_maps.layer_strip,
+    LayerSweepRequest: layer_sweep,
     LayerTimingsRequest: layer_timings,
     MapRequest: layer_maps.channel_map,
+    OccludedRequest: occluded,
     PhotoDifferencesRequest: layer_maps.photo_differences,
     ReconstructionRequest: reconstruction,
     SharedFactorisationRequest: kernels.shared_factorisation,
+    TopPatchesRequest: top_patches,
     UnitRequest: unit_arithmetic,
 }

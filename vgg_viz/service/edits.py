@@ -38,6 +38,7 @@ RANDOM_ORDERS = 16
 MOST_CHANNELS = 64  # to remove one after another
 MOST_STEPS = 41
 MOST_MACS = 2 * 10**12  # of one question: half a minute on two cores, when other visitors wait
+LEAST_CANDIDATES = 8  # that a step of a greedy search tries
 PICTURE = 112  # px of a transformed photo's picture
 
 
@@ -122,10 +123,8 @@ def carrying_channels(
     seen = executor.inspection(request, photos[0])
     target = _target(seen, request.target)
     maps = seen.outputs[_kept(seen, row)].detach()
-    if request.method == "greedy":
-        _check_work(config, row, request.count, maps.shape[1])
     orders: tuple[tuple[int, ...], ...]
-    passes = 0
+    passes, candidates, alive = 0, 0, len(answering(maps))
     match request.method:
         case "gradient":
             gradient = executor.gradients(request, photos[0], seen, target)[row]
@@ -133,9 +132,10 @@ def carrying_channels(
             best = scores.argsort(descending=True, stable=True)[: request.count]
             orders = (tuple(best.tolist()),)
         case "greedy":
-            orders = (greedy_channels(network, row, maps, target, request.count),)
-            alive = len(answering(maps))
-            passes = sum(alive - done for done in range(len(orders[0])))
+            candidates = _candidates(config, row, request.count, alive)
+            found = greedy_channels(network, row, maps, target, request.count, candidates)
+            orders = (found,)
+            passes = sum(min(candidates, alive - done) for done in range(len(found)))
         case "random":
             orders = random_orders(maps.shape[1], request.count, RANDOM_ORDERS, request.seed)
     curves, odds = [], []
@@ -157,6 +157,8 @@ def carrying_channels(
         highest=np.max(curves, axis=0),
         orders=len(orders),
         passes=passes,
+        candidates=candidates,
+        alive=alive,
         provenance=executor.provenance(ready),
     )
 
@@ -264,15 +266,22 @@ def _macs_behind(config: NetworkConfig, row: str) -> int:
     return sum(each.macs for each in rows[names.index(row) + 1 :])
 
 
-def _check_work(config: NetworkConfig, row: str, count: int, channels: int) -> None:
-    """Refuse a search that would keep everybody waiting."""
-    needed = _macs_behind(config, row) * channels * count
-    if needed > MOST_MACS:
+def _candidates(config: NetworkConfig, row: str, count: int, alive: int) -> int:
+    """How many channels a step of the greedy search may try: all `alive` ones where there is time.
+
+    Otherwise those of the largest gradient x activation; InputError when that would be too few to
+    call it a search.
+    """
+    behind = _macs_behind(config, row)
+    affordable = MOST_MACS // max(1, behind * count)
+    if affordable < min(alive, LEAST_CANDIDATES):
+        needed = behind * LEAST_CANDIDATES * count
         raise InputError(
-            f"Trying {channels} channels {count} times behind {row} takes {needed / 1e12:.3g} T "
-            f"multiply-accumulates, and {MOST_MACS / 1e12:.3g} T are allowed; choose a later "
-            "layer, fewer channels, or a network of less width."
+            f"Trying even {LEAST_CANDIDATES} channels {count} times behind {row} takes "
+            f"{needed / 1e12:.3g} T multiply-accumulates, and {MOST_MACS / 1e12:.3g} T are "
+            "allowed; choose a later layer, fewer channels, or a network of less width."
         )
+    return min(alive, affordable)
 
 
 def _pictures(

@@ -4,6 +4,7 @@ from typing import Protocol
 
 from vgg_viz.requests import Answer, Job, Request, Steering, StudyJob
 from vgg_viz.results import (
+    ClipInfo,
     Health,
     ImageInfo,
     JobEvent,
@@ -84,6 +85,10 @@ class ModelService(Protocol):
 
     def put_image(self, data: bytes) -> ImageInfo:
         """Decode and keep an uploaded photo; its id goes into requests. ImageError when bad."""
+        ...
+
+    def put_clip(self, data: bytes) -> ClipInfo:
+        """Decode a short video or animation and keep its frames as photos. ImageError when bad."""
         ...
 
     def put_weights(self, data: bytes, filename: str) -> ModelInfo:

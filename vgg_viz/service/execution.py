@@ -5,6 +5,7 @@ numpy goes out.
 """
 
 import logging
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -17,7 +18,7 @@ from torch import Tensor, nn
 
 from vgg_viz import __version__
 from vgg_viz.activations import channel_statistics, strongest
-from vgg_viz.attribution.registry import METHODS
+from vgg_viz.attribution.registry import COMPUTE
 from vgg_viz.capture import Inspection, inspect
 from vgg_viz.errors import OutOfMemoryError, UnknownNameError, VggVizError
 from vgg_viz.images import Photo
@@ -43,7 +44,9 @@ from vgg_viz.results import (
 )
 from vgg_viz.service import first_weights
 from vgg_viz.service.answers import ANSWERS, Answering
+from vgg_viz.service.attribution import attribution_of, question_of
 from vgg_viz.service.caches import ByteBoundedCache
+from vgg_viz.service.chosen_layer import after_relu, last_conv, spatial_layer
 from vgg_viz.service.devices import (
     choose_device,
     is_out_of_memory,
@@ -180,7 +183,7 @@ class Executor:
         self, request: ClassifyRequest, photo: Photo, *, small: bool = False
     ) -> Classification:
         ready = self.ready(request.model, request.precision)
-        seen = self.inspection(request, photo, layer=_last_conv(ready) if small else None)
+        seen = self.inspection(request, photo, layer=last_conv(ready) if small else None)
         logits = _numpy(seen.logits[0])
         probabilities = _numpy(seen.logits[0].float().softmax(0))
         difference = None
@@ -200,36 +203,33 @@ class Executor:
         self, request: AttributionRequest, photo: Photo, *, small: bool = False
     ) -> Attribution:
         ready = self.ready(request.model, request.precision)
-        layer = _spatial_layer(ready, request.layer)
-        method = METHODS[request.method]
+        layer = spatial_layer(ready, request.layer)
         seen = self.inspection(request, photo, layer=layer if small else None)
-        top = int(seen.logits[0].argmax())
-        target = top if request.target is None else request.target
-        gradients = self.gradients(request, photo, seen, target)
-        grid = _numpy(method.compute(seen.outputs[layer].detach(), gradients[layer])[0])
+        question = question_of(ready, request, layer, seen)
+        started = time.perf_counter()
+        *_, partial = COMPUTE[request.method](question)
+        found = attribution_of(
+            ready,
+            request,
+            question,
+            partial,
+            seconds=time.perf_counter() - started,
+            provenance=self.provenance(ready, request.precision),
+        )
+        self.weigh(request, photo, seen)
         difference = None
         if request.precision != "fp32":
-            same = replace(request, precision="fp32", target=target)
+            same = replace(request, precision="fp32", target=question.target.index)
             exact = self._attribute(same, photo, small=small).grid
-            difference = float(np.abs(grid - exact).max() / max(np.abs(exact).max(), 1e-30))
-        return Attribution(
-            grid=grid,
-            method=request.method,
-            layer=layer,
-            target=target,
-            target_name=ready.loaded.classes[target],
-            score=float(seen.logits[0, target].detach()),
-            provenance=self.provenance(ready, request.precision),
-            relu=method.relu_when_drawn,
-            difference_to_fp32=difference,
-        )
+            difference = float(np.abs(found.grid - exact).max() / max(np.abs(exact).max(), 1e-30))
+        return replace(found, difference_to_fp32=difference)
 
     def _activations(
         self, request: ActivationsRequest, photo: Photo, *, small: bool = False
     ) -> Activations:
         ready = self.ready(request.model, request.precision)
-        layer = _spatial_layer(ready, request.layer)
-        shown = _after_relu(ready, layer)
+        layer = spatial_layer(ready, request.layer)
+        shown = after_relu(ready, layer)
         seen = self.inspection(request, photo, layer=shown if small else None)
         maps = seen.outputs[shown][0].detach().float().relu()  # (C, h, w)
         statistics = channel_statistics(maps)
@@ -299,10 +299,13 @@ class Executor:
     ) -> Mapping[str, Tensor]:
         """d logit[target] / d output of every layer that `seen` keeps."""
         gradients = seen.gradients(target)
-        # It may have grown by these gradients: put it again to be weighed again.
+        self.weigh(request, photo, seen)
+        return gradients
+
+    def weigh(self, request: Any, photo: Photo, seen: Inspection) -> None:
+        """Count the bytes of an Inspection again: it may have grown by gradients."""
         key = (request.model, getattr(request, "precision", "fp32"), photo.digest)
         self._inspections.put(key, seen)
-        return gradients
 
     def provenance(self, ready: Ready, precision: Precision = "fp32") -> Provenance:
         """What made a result of `ready`."""
@@ -327,30 +330,6 @@ def _in_full(
     small: bool,  # noqa: ARG001 - there is nothing smaller; with the caches dropped it may fit
 ) -> Any:
     return compute(executor, request, photos)
-
-
-def _last_conv(ready: Ready) -> str:
-    return ready.loaded.config.convs[-1]
-
-
-def _spatial_layer(ready: Ready, layer: str | None) -> str:
-    """The layer asked for, the last convolution by default; it must have maps."""
-    name = layer or _last_conv(ready)
-    rows = ready.loaded.config.layers
-    before_fc = [row.name for row in rows[: [r.name for r in rows].index("flatten")]]
-    if name not in before_fc:
-        config = ready.loaded.config
-        raise UnknownNameError.among(f"layer with maps in {config.network}", name, config.convs)
-    return name
-
-
-def _after_relu(ready: Ready, layer: str) -> str:
-    """The ReLU that follows a convolution (behind its batch norm); any other layer itself."""
-    rows = ready.loaded.config.layers
-    at = next(i for i, row in enumerate(rows) if row.name == layer)
-    if rows[at].kind not in ("conv", "batch_norm"):
-        return layer
-    return next(row.name for row in rows[at:] if row.kind == "relu")
 
 
 def _numpy(tensor: Tensor) -> Float32:

@@ -28,6 +28,7 @@ class JobHandle:
         self._events: list[JobEvent] = []
         self._lock = Lock()
         self._cancel = Event()
+        self._final = Event()
         self._on_cancel: Callable[[], None] | None = None
         self._count = 0
         self.report("queued", None, place)
@@ -43,6 +44,8 @@ class JobHandle:
         self._count += 1
         self._events.append(JobEvent(self._count, state, progress, message))
         del self._events[:-KEPT_EVENTS]
+        if self._events[-1].final:
+            self._final.set()
 
     def tell_place(self, place: str) -> None:
         """Say where the job stands, if it still waits and that is news."""
@@ -76,6 +79,11 @@ class JobHandle:
         """Events numbered above `after`."""
         with self._lock:
             return tuple(event for event in self._events if event.number > after)
+
+    def wait(self) -> JobEvent:
+        """Wait for the job's end; its final event."""
+        self._final.wait()
+        return self.events()[-1]
 
     @property
     def ended(self) -> bool:

@@ -7,15 +7,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, max_pool2d
 
 from vgg_viz import activations
 from vgg_viz.activations import PhotoActivations
+from vgg_viz.capture import recording, undisturbed
 from vgg_viz.errors import InputError, UnknownNameError
 from vgg_viz.images import Photo
+from vgg_viz.preprocessing import prepare
 from vgg_viz.requests import (
     ChannelsRequest,
+    FrameMapsRequest,
     LayerMapsRequest,
     LayerStripRequest,
     MapRequest,
@@ -24,6 +28,7 @@ from vgg_viz.requests import (
 from vgg_viz.results import (
     ChannelMap,
     Float32,
+    FrameMaps,
     LayerChannels,
     LayerMaps,
     LayerStrip,
@@ -36,8 +41,9 @@ if TYPE_CHECKING:
     from vgg_viz.service.execution import Executor
 
 MINI_SIDE = 28  # px
-# px. 64 channels of 45 px are 130 kB; with one full map of 224 px, 100 kB, under 250 kB go out.
-GRID_SIDE, GRID_SIDE_OF_MANY, MANY = 45, 28, 64
+# px. 64 channels of 38 px are 92 kB; with one full map of 224 px, 100 kB, and the photo, under
+# 250 kB go out.
+GRID_SIDE, GRID_SIDE_OF_MANY, MANY = 38, 28, 64
 
 
 def layer_strip(
@@ -62,10 +68,7 @@ def layer_channels(
     maps = seen.maps(request.layer, relu=request.relu)
     side = GRID_SIDE if len(maps) <= MANY else GRID_SIDE_OF_MANY
     small, pooled = _max_pooled(maps, side)
-    lows = np.minimum(small.min(axis=(1, 2)), 0)
-    highs = np.maximum(small.max(axis=(1, 2)), 0)
-    spans = np.where(highs > lows, highs - lows, 1)[:, None, None]
-    shares = (small - lows[:, None, None]) / spans
+    lows, highs, shares = _in_bytes(small)
     return LayerChannels(
         layer=request.layer,
         kind=seen.config.layer(request.layer).kind,
@@ -73,9 +76,9 @@ def layer_channels(
         relu=request.relu,
         side=maps.shape[1],
         pooled=pooled,
-        maps=_frozen((255 * shares).round().astype(np.uint8)),
-        lows=_frozen(lows),
-        highs=_frozen(highs),
+        maps=shares,
+        lows=lows,
+        highs=highs,
         numbers=activations.channel_numbers(maps),
         scores=seen.class_scores(request.layer, target, relu=request.relu),
         target=target,
@@ -116,6 +119,44 @@ def layer_maps(
         request.relu,
         seen.maps(request.layer, relu=request.relu),
         executor.provenance(ready, request.precision),
+    )
+
+
+def frame_maps(
+    executor: "Executor", request: FrameMapsRequest, photos: tuple[Photo, ...]
+) -> FrameMaps:
+    """One layer on one frame of a clip.
+
+    Without gradients, and nothing is kept: the frames of a clip would push out the photo that
+    everything else looks at.
+    """
+    ready = executor.ready(request.model, request.precision)
+    config = ready.loaded.config
+    output = activations.output_name(config, request.layer, relu=request.relu)
+    image = torch.from_numpy(prepare(photos[0].pixels, ready.loaded.preprocessing))[None]
+    batch = image.to(executor.device, next(ready.network.parameters()).dtype)
+    network = ready.network
+    executor.forward_passes += 1
+    with torch.inference_mode(), undisturbed(network), recording(network, (output,)) as outputs:
+        logits = network(batch.contiguous(memory_format=torch.channels_last))
+    maps = activations.as_maps(outputs[output])
+    small, pooled = _max_pooled(maps, GRID_SIDE_OF_MANY)
+    lows, highs, shares = _in_bytes(small)
+    flat = maps.reshape(len(maps), -1)
+    return FrameMaps(
+        layer=request.layer,
+        output=output,
+        relu=request.relu,
+        side=maps.shape[1],
+        pooled=pooled,
+        maps=shares,
+        lows=lows,
+        highs=highs,
+        means=_frozen(flat.mean(axis=1, dtype=np.float64).astype(np.float32)),
+        maxima=_frozen(flat.max(axis=1)),
+        probabilities=_frozen(logits[0].float().softmax(0).cpu().numpy()),
+        classes=ready.loaded.classes,
+        provenance=executor.provenance(ready, request.precision),
     )
 
 
@@ -200,6 +241,15 @@ def _mini(maps: Float32) -> Float32:
     factor = -(-maps.shape[1] // MINI_SIDE)
     # Windows that reach beyond the map's end are means of what lies on it.
     return _array(avg_pool2d(mean, factor, ceil_mode=True)[0, 0])
+
+
+def _in_bytes(small: Float32) -> tuple[Float32, Float32, NDArray[np.uint8]]:
+    """Lows at most 0 and highs at least 0 of each channel, and its values as shares of 255."""
+    lows = np.minimum(small.min(axis=(1, 2)), 0)
+    highs = np.maximum(small.max(axis=(1, 2)), 0)
+    spans = np.where(highs > lows, highs - lows, 1)[:, None, None]
+    shares = (small - lows[:, None, None]) / spans
+    return _frozen(lows), _frozen(highs), _frozen((255 * shares).round().astype(np.uint8))
 
 
 def _max_pooled(maps: Float32, side: int) -> tuple[Float32, int]:

@@ -18,26 +18,34 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from vgg_viz import __version__
-from vgg_viz.errors import InputError, UnknownNameError, VggVizError
+from vgg_viz.attribution.methods import METHODS
+from vgg_viz.clips import read_clip
+from vgg_viz.errors import InputError, VggVizError
 from vgg_viz.images import Photo, encode_jpeg, thumbnail
 from vgg_viz.models.configs import NETWORKS
 from vgg_viz.models.registry import assets_folder
 from vgg_viz.models.schemes import SCHEMES
 from vgg_viz.preprocessing import cropped
 from vgg_viz.requests import (
-    ActivationsRequest,
     Answer,
     AttributionRequest,
+    BenchJob,
+    GalleryRequest,
     GradientFlowRequest,
     Job,
+    MethodCostRequest,
+    OcclusionRequest,
     PictureRequest,
     RecordingRequest,
     Request,
     Steering,
     StudyJob,
+    TopPatchesRequest,
     TrainingJob,
+    TrustJob,
 )
 from vgg_viz.results import (
+    ClipInfo,
     Health,
     ImageInfo,
     JobEvent,
@@ -49,11 +57,15 @@ from vgg_viz.results import (
     ServiceDescription,
     StudyResult,
 )
+from vgg_viz.service import indexes
 from vgg_viz.service.allocator import keep_freed_memory
 from vgg_viz.service.caches import ByteBoundedCache
 from vgg_viz.service.catalogue import Catalogue
+from vgg_viz.service.checks import check_request
 from vgg_viz.service.fetching import fetch_weights
+from vgg_viz.service.gallery import gallery_pictures
 from vgg_viz.service.jobs import JobRegistry
+from vgg_viz.service.method_cost import method_cost
 from vgg_viz.service.photos import PhotoStore
 from vgg_viz.service.runs import RunStore, runs_folder
 from vgg_viz.service.studies import Studies
@@ -71,7 +83,6 @@ RESULT_BYTES = 128 * 2**20
 PHOTO_BYTES = 512 * 2**20  # about 40 photos of 2048 x 2048 px
 PHOTOS = "VGG_VIZ_PHOTOS"  # environment: folders of photos to train on, as PATH lists folders
 FLOW_SAMPLES = 4  # photos that stand for "samples" in a gradient flow
-METHODS = ("grad_cam",)  # without importing torch; a test compares it with the registry
 
 
 class LocalService:
@@ -148,7 +159,7 @@ class LocalService:
         return ServiceDescription(
             models=models,
             samples=self._photos.samples(),
-            methods=METHODS,
+            methods=tuple(METHODS.values()),
             precisions=executor.precisions if executor else ("fp32",),
             device=self._device_name,
             fingerprint=hashlib.sha256(known.encode()).hexdigest()[:16],
@@ -168,14 +179,23 @@ class LocalService:
             return self._cached(request, lambda: self._picture(request))
         if isinstance(request, RecordingRequest):
             return self._recording(request)
+        if isinstance(request, GalleryRequest):
+            info = self._catalogue.model(request.model)
+            return self._cached(request, lambda: gallery_pictures(request, info))
+        if isinstance(request, MethodCostRequest):
+            return method_cost(request, self._catalogue.model(request.model))
         question = self._resolved(request)
         photos = self._photos_of(question)
-        found = self._results.get(question)
+        key = self._key(question)
+        found = self._results.get(key)
         if found is not None:
             return found
+        stepwise = isinstance(question, AttributionRequest) and METHODS[question.method].stepwise
+        if stepwise or isinstance(question, OcclusionRequest | TrustJob | BenchJob):
+            return self._cached(question, lambda: self._studies.complete(question))
         # Asked again on the worker: somebody may have wanted the same while this one waited.
         return self._on_device(
-            lambda executor: self._cached(question, lambda: executor.answer(question, photos))
+            lambda executor: self._cached(key, lambda: executor.answer(question, photos))
         )
 
     def submit(self, job: Job) -> str:
@@ -240,6 +260,12 @@ class LocalService:
         """Decode and keep an uploaded photo."""
         return self._photos.put(data)
 
+    def put_clip(self, data: bytes) -> ClipInfo:
+        """Decode a clip and keep frames of it."""
+        clip = read_clip(data)
+        images = tuple(self._photos.keep(frame).id for frame in clip.frames)
+        return ClipInfo(images, clip.seconds, clip.total, clip.notes)
+
     def put_weights(self, data: bytes, filename: str) -> ModelInfo:
         """Check and keep an uploaded checkpoint."""
         return self._catalogue.add(data, filename)
@@ -272,6 +298,13 @@ class LocalService:
         info = self._catalogue.model(request.model)
         check_request(request, info)
         return replace(request, model=info.name)
+
+    def _key(self, question: Hashable) -> Hashable:
+        """What an answer is kept under: an index of patches may have grown meanwhile."""
+        if isinstance(question, TopPatchesRequest):
+            stamp = indexes.stamp(question.model, question.source, self._folders)
+            return question, stamp
+        return question
 
     def _cached(self, key: Hashable, compute: Any) -> Any:
         found = self._results.get(key)
@@ -327,24 +360,6 @@ class LocalService:
             info = self._catalogue.model(request.model)
             pixels = cropped(photo.pixels, self._catalogue.preprocessing(info.name), request.size)
         return Picture(pixels, encode_jpeg(pixels), photo.notes)
-
-
-def check_request(request: Request[Any], info: ModelInfo) -> None:
-    """Raise UnknownNameError or InputError when `request` asks for what `info` does not have."""
-    if not isinstance(request, AttributionRequest | ActivationsRequest):
-        return
-    if request.layer is not None and request.layer not in {layer.name for layer in info.layers}:
-        choices = (layer.name for layer in info.convs)
-        raise UnknownNameError.among(f"layer of {info.network}", request.layer, choices)
-    if isinstance(request, AttributionRequest):
-        if request.method not in METHODS:
-            raise UnknownNameError.among("method", request.method, METHODS)
-        if request.target is not None and not 0 <= request.target < len(info.classes):
-            raise UnknownNameError(
-                f"No class {request.target} in {info.name}; choose 0 to {len(info.classes) - 1}."
-            )
-    if isinstance(request, ActivationsRequest) and not request.channels and request.count < 1:
-        raise InputError("Ask for at least one channel.")
 
 
 def _result_bytes(result: object) -> int:

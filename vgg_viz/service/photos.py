@@ -23,7 +23,10 @@ class PhotoStore:
 
     def put(self, data: bytes) -> ImageInfo:
         """Decode and keep; ImageError when it cannot be shown."""
-        photo = decode(data)
+        return self.keep(decode(data))
+
+    def keep(self, photo: Photo) -> ImageInfo:
+        """Keep a photo under its digest."""
         self._uploads.put(photo.digest, photo)
         height, width = photo.pixels.shape[:2]
         return ImageInfo(photo.digest, width, height, photo.notes)

@@ -8,13 +8,22 @@ is kept for a while: the same job submitted again goes on with it.
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from dataclasses import fields, replace
+from dataclasses import replace
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Protocol
 
 from vgg_viz.errors import JobError, OutOfMemoryError
 from vgg_viz.images import Photo
-from vgg_viz.requests import StudyJob
+from vgg_viz.requests import (
+    AttributionRequest,
+    BenchJob,
+    FeatureVisJob,
+    InversionJob,
+    OcclusionRequest,
+    StudyJob,
+    TopPatchesJob,
+    TrustJob,
+)
 from vgg_viz.results import JobEvent, StudyResult
 from vgg_viz.service.caches import ByteBoundedCache
 from vgg_viz.service.jobs import JobHandle, JobRegistry
@@ -84,13 +93,24 @@ class Studies:
         self._photos_of = photos_of
         self._registry = JobRegistry(self._work, workers=WORKERS, noun="job")
         self._results: ByteBoundedCache[StudyResult] = ByteBoundedCache(RESULT_BYTES, result_bytes)
-        self._kept: OrderedDict[StudyJob, Study] = OrderedDict()
+        # With how many steps it is through; 0: it was stopped before.
+        self._kept: OrderedDict[StudyJob, tuple[Study, int]] = OrderedDict()
         self._lock = Lock()
 
     def submit(self, job: StudyJob) -> str:
         """Queue a study; the same one is joined. JobError when too many wait."""
         self._photos_of(job)  # a photo that is gone is told now, not when the job's turn comes
         return self._registry.submit(job)
+
+    def complete(self, job: StudyJob) -> StudyResult:
+        """Run a study to its end and wait for it; JobError when it failed or was stopped."""
+        name = self.submit(job)
+        handle = self._registry.handle(name)
+        event = handle.wait()
+        found = self._results.get(handle)
+        if event.state != "done" or found is None:
+            raise JobError(event.message)
+        return found
 
     def find(self, job: StudyJob) -> str | None:
         """The id of the newest equal job that is still known."""
@@ -126,6 +146,8 @@ class Studies:
         except JobError:  # it was stopped
             self._keep(job, study)  # type: ignore[arg-type]
             raise
+        if _steps(job):  # type: ignore[arg-type] # more of them may be asked for
+            self._keep(job, study, _steps(job))  # type: ignore[arg-type]
         return study.words
 
     def _advance(self, handle: JobHandle, study: Study) -> None:
@@ -168,14 +190,16 @@ class Studies:
 
     def _taken(self, job: StudyJob) -> Study | None:
         with self._lock:
-            study = self._kept.pop(_without_steps(job), None)
-        if study is not None:
-            study.go_on(job)
+            study, through = self._kept.get(_without_steps(job), (None, 0))
+            if study is None or _steps(job) < through:  # it cannot go back to an earlier step
+                return None
+            del self._kept[_without_steps(job)]
+        study.go_on(job)
         return study
 
-    def _keep(self, job: StudyJob, study: Study) -> None:
+    def _keep(self, job: StudyJob, study: Study, through: int = 0) -> None:
         with self._lock:
-            self._kept[_without_steps(job)] = study
+            self._kept[_without_steps(job)] = study, through
             while len(self._kept) > KEPT_STUDIES:
                 self._kept.popitem(last=False)
 
@@ -187,11 +211,32 @@ def begin(executor: "Executor", job: StudyJob, photos: tuple[Photo, ...]) -> Stu
 
 def studies() -> Mapping[type[StudyJob], Begin]:
     """What does each kind of job; a function, because these import torch."""
-    return {}
+    from vgg_viz.service import (
+        attribution_bench,
+        feature_vis,
+        inversion,
+        occlusion,
+        patch_indexing,
+        trust,
+    )
+    from vgg_viz.service.attribution import begin_map
+
+    return {
+        AttributionRequest: begin_map,
+        FeatureVisJob: feature_vis.begin,
+        TopPatchesJob: patch_indexing.begin,
+        InversionJob: inversion.begin,
+        OcclusionRequest: occlusion.begin,
+        TrustJob: trust.begin,
+        BenchJob: attribution_bench.begin,
+    }
 
 
 def _without_steps(job: StudyJob) -> StudyJob:
     """What tells whether a kept study can go on with `job`."""
-    if "steps" in (field.name for field in fields(job)):
-        return replace(job, steps=0)  # type: ignore[arg-type] # it has that field
-    return job
+    return replace(job, steps=0) if _steps(job) else job  # type: ignore[arg-type] # it has them
+
+
+def _steps(job: StudyJob) -> int:
+    """How many steps a job asks for; 0 of a job without."""
+    return int(getattr(job, "steps", 0))

@@ -5,20 +5,10 @@ const GAP = 2; // px between maps
 const SIZES = [8, 12, 18, 26, 36, 48, 64, 96, 128]; // px of a map on the screen
 const CHOSEN = "vgg-viz:channel-chosen"; // unit_map tells which channel is chosen
 const ASK = "vgg-viz:channel-asked"; // and is asked by a grid that came later
-const instances = new WeakMap();
+const WANTED = "vgg-viz:layer-wanted"; // layer_strip: a click on a layer
+const SEEN = 24; // frames kept, of at most 0.45 MB each
 
-export default function (component) {
-  const { parentElement } = component;
-  let view = instances.get(parentElement);
-  if (!view) {
-    view = new ChannelGrid(parentElement);
-    instances.set(parentElement, view);
-  }
-  view.send = component.setTriggerValue;
-  view.open();
-  view.show(component.data);
-  return () => view.close();
-}
+export default (component) => mount(component, ChannelGrid);
 
 class ChannelGrid {
   constructor(root) {
@@ -41,31 +31,66 @@ class ChannelGrid {
     this.over = null; // {cell, row, column} under the pointer
     this.active = 0; // the cell arrow keys stand on
     this.chosen = null; // channel
-    this.wanted = "mean"; // order
+    this.by = "mean"; // order
     this.canvas.onpointermove = (event) => this.point(this.unitAt(event));
     this.canvas.onpointerleave = () => this.point(null);
     this.canvas.onclick = (event) => this.choose(this.unitAt(event));
     this.canvas.onkeydown = (event) => this.onKey(event);
     this.canvas.onblur = () => this.point(null);
-    this.sort.onchange = () => { this.wanted = this.sort.value; this.arrange(); this.draw(); };
+    this.sort.onchange = () => { this.by = this.sort.value; this.arrange(); this.draw(); };
     this.each.onchange = () => this.draw();
     this.less.onclick = () => this.zoom(-1);
     this.more.onclick = () => this.zoom(1);
     this.onChosen = (event) => this.follow(event.detail);
+    this.seen = new Map(); // "view | place of the click | layer" -> frame, the oldest first
+    this.onWanted = (event) => this.want(event);
     this.observer = new ResizeObserver(() => this.header && this.layout());
   }
 
   open() {
     document.addEventListener(CHOSEN, this.onChosen);
+    document.addEventListener(WANTED, this.onWanted);
     this.observer.observe(this.box);
   }
 
   close() {
     document.removeEventListener(CHOSEN, this.onChosen);
+    document.removeEventListener(WANTED, this.onWanted);
     this.observer.disconnect();
   }
 
+  // --- what Python sends, and what was seen before --------------------------------------------
+
   show(data) {
+    if (this.wanted && data !== this.answer) this.keep(data);
+    this.answer = data;
+    this.render(data);
+  }
+
+  // The answer to the last click, unless something else changed meanwhile.
+  keep(data) {
+    const { key, view, place, layer } = this.wanted, { header } = readFrame(data);
+    this.wanted = null;
+    if (header.view !== view || (header.place === place && header.layer !== layer)) return;
+    this.seen.delete(key);
+    this.seen.set(key, data);
+    if (this.seen.size > SEEN) this.seen.delete(this.seen.keys().next().value);
+  }
+
+  want(event) {
+    if (!this.header) return;
+    const { place, layer, orders } = event.detail, { view } = this.header;
+    orders[this.header.place] = this.by;
+    this.wanted = { key: `${view}|${place}|${layer}`, view, place, layer };
+    const data = this.seen.get(this.wanted.key);
+    if (!data) return;
+    event.preventDefault();
+    this.render(data);
+  }
+
+  render(data) {
+    if (data === this.shown || (this.shown && sameBytes(data, this.shown))) return;
+    this.shown = data;
     const { header, parts } = readFrame(data);
     const before = this.header;
     const another = !before || ["network", "layer"].some((name) => before[name] !== header[name]);
@@ -90,13 +115,15 @@ class ChannelGrid {
     document.dispatchEvent(new CustomEvent(ASK, { detail: header.place }));
   }
 
-  follow({ place, network, layer, channel, similarities }) {
+  follow({ place, network, layer, channel, similarities, order }) {
     const { header } = this;
     if (!header || place !== header.place || layer !== header.layer || network !== header.network) return;
     this.chosen = channel;
     this.similarities = similarities;
+    const told = order !== this.told; // by a link, or on the way back to it
+    if (told) this.by = this.told = order;
     this.choices();
-    if (this.wanted === "similarity") {
+    if (told || this.by === "similarity") {
       this.arrange();
       this.draw();
     }
@@ -115,7 +142,7 @@ class ChannelGrid {
       this.sort.append(...Object.keys(names).map((value) => new Option(names[value], value)));
     }
     for (const option of this.sort.options) setText(option, names[option.value]);
-    this.sort.value = this.wanted;
+    this.sort.value = this.by;
   }
 
   arrange() {
@@ -123,7 +150,7 @@ class ChannelGrid {
     const numbers = {
       mean: header.means, max: header.maxima, sparsity: header.zeros.map((share) => -share),
       score: header.scores, similarity: this.similarities,
-    }[this.wanted];
+    }[this.by];
     this.order = Array.from({ length: this.count }, (_, i) => i);
     if (numbers) this.order.sort((a, b) => numbers[b] - numbers[a] || a - b);
     this.active = Math.max(0, this.order.indexOf(this.chosen));
@@ -303,7 +330,7 @@ class ChannelGrid {
     this.chosen = channel;
     this.mark();
     setText(this.live, this.words(channel, unit));
-    this.send("unit", { channel, row: unit.row, column: unit.column });
+    this.send("unit", { channel, row: unit.row, column: unit.column, order: this.by });
   }
 
   onKey(event) {
@@ -327,6 +354,12 @@ class ChannelGrid {
       setText(this.live, this.readout.textContent);
     }
   }
+}
+
+function sameBytes(one, other) {
+  if (one.length !== other.length) return false;
+  for (let i = 0; i < one.length; i++) if (one[i] !== other[i]) return false;
+  return true;
 }
 
 function canvasOf(image) {

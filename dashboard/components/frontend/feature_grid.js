@@ -4,19 +4,8 @@
 const GAP = 2; // px between maps
 const DETAIL = 168; // px of the enlarged map
 const FEW = 32;
-const instances = new WeakMap();
 
-export default function (component) {
-  const { parentElement } = component;
-  let view = instances.get(parentElement);
-  if (!view) {
-    view = new FeatureGrid(parentElement);
-    instances.set(parentElement, view);
-  }
-  view.send = component.setStateValue;
-  view.show(component.data);
-  return () => view.close();
-}
+export default (component) => mount(component, FeatureGrid, component.setStateValue);
 
 class FeatureGrid {
   constructor(root) {

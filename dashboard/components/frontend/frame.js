@@ -46,3 +46,20 @@ function percent(share) {
   const value = 100 * share;
   return `${value >= 99.95 || value < 0.05 ? value.toFixed(0) : value.toFixed(1)} %`;
 }
+
+// The view of one place on the page: made when the place is, and told what there is to show again
+// and again, with other data or with another theme.
+const views = new WeakMap();
+
+function mount(component, View, send = component.setTriggerValue) {
+  const { parentElement } = component;
+  let view = views.get(parentElement);
+  if (!view) {
+    view = new View(parentElement);
+    views.set(parentElement, view);
+  }
+  view.send = send;
+  view.open?.();
+  view.show(component.data);
+  return () => view.close?.();
+}

@@ -1,17 +1,9 @@
-// One small map for each layer. Pointing reads its numbers here; a click tells Python the layer.
+// One small map for each layer. Pointing reads its numbers here; a click tells Python the layer,
+// and before that the grids: they show at once a layer that they have seen.
 
-const instances = new WeakMap();
+const WANTED = "vgg-viz:layer-wanted"; // channel_grid listens
 
-export default function (component) {
-  const { parentElement } = component;
-  let view = instances.get(parentElement);
-  if (!view) {
-    view = new LayerStrip(parentElement);
-    instances.set(parentElement, view);
-  }
-  view.send = component.setTriggerValue;
-  view.show(component.data);
-}
+export default (component) => mount(component, LayerStrip);
 
 class LayerStrip {
   constructor(root) {
@@ -32,7 +24,7 @@ class LayerStrip {
       const button = this.strip.children[i], size = layer.side ** 2;
       paint(button.querySelector("canvas"), layer, parts.minis.subarray(from, from + size),
         layer.low < 0 ? parts.diverging : parts.colours);
-      button.onclick = () => this.send("layer", layer.name);
+      button.onclick = () => this.choose(layer);
       button.onpointerenter = button.onfocus = () => this.tell(layer);
       button.setAttribute("aria-label", factsOf(layer));
       from += size;
@@ -72,6 +64,17 @@ class LayerStrip {
   reveal() {
     const button = this.strip.children[this.names.indexOf(this.header.selected)];
     if (button) this.strip.scrollLeft = button.offsetLeft - this.strip.offsetLeft - this.strip.clientWidth / 2 + button.offsetWidth / 2;
+  }
+
+  choose(layer) {
+    this.header.selected = layer.name;
+    this.mark();
+    // Grids say how they are sorted: the link learns it with this click.
+    const detail = { place: this.header.place, layer: layer.name, orders: {} };
+    const unseen = document.dispatchEvent(new CustomEvent(WANTED, { cancelable: true, detail }));
+    const send = () => this.send("layer", { name: layer.name, orders: detail.orders });
+    if (unseen) send();
+    else requestAnimationFrame(() => setTimeout(send)); // a grid shows it already: on the screen first
   }
 
   tell(layer) { if (layer) setText(this.facts, factsOf(layer)); }

@@ -3,19 +3,8 @@
 
 const SIDES = ["left", "right"];
 const MARGIN = 16; // px around a saved picture
-const instances = new WeakMap();
 
-export default function (component) {
-  const { parentElement } = component;
-  let view = instances.get(parentElement);
-  if (!view) {
-    view = new NetworkColumns(parentElement);
-    instances.set(parentElement, view);
-  }
-  view.send = component.setTriggerValue;
-  view.show(component.data);
-  return () => view.close();
-}
+export default (component) => mount(component, NetworkColumns);
 
 class NetworkColumns {
   constructor(root) {

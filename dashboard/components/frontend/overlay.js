@@ -5,17 +5,8 @@ const FADE = 4; // as in vgg_viz/figures/overlay.py: full opacity from a quarter
 const SIDE = 448; // px of the canvases
 const OPACITY = "vgg-viz:opacity";
 const POINT = "vgg-viz:point";
-const instances = new WeakMap();
 
-export default function ({ data, parentElement }) {
-  let view = instances.get(parentElement);
-  if (!view) {
-    view = new Overlay(parentElement);
-    instances.set(parentElement, view);
-  }
-  view.show(data);
-  return () => view.close();
-}
+export default (component) => mount(component, Overlay);
 
 class Overlay {
   constructor(root) {
@@ -66,7 +57,7 @@ class Overlay {
   summary() {
     const { header } = this;
     const peak = header.empty || `largest value ${short(header.own)}`;
-    return `${header.label}: Grad-CAM of ${header.target} at ${header.layer}, ${peak}. ` +
+    return `${header.label}: ${header.title}, ${peak}. ` +
       "Arrow keys read single values.";
   }
 
@@ -112,8 +103,9 @@ class Overlay {
     this.bar.width = 256;
     this.bar.height = 1;
     this.bar.getContext("2d").putImageData(image, 0, 0);
-    setText(this.low, header.signed ? short(-header.limit) : "0");
-    setText(this.high, short(header.limit));
+    const cut = header.limit < header.own; // values beyond the end have the last colour
+    setText(this.low, header.signed ? (cut ? "≤ " : "") + short(-header.limit) : "0");
+    setText(this.high, (cut ? "≥ " : "") + short(header.limit));
     setText(this.scale, header.scale === "shared"
       ? `shared scale (own max ${short(header.own)})` : "own scale");
   }

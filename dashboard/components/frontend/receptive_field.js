@@ -6,20 +6,8 @@ const PLACE = "vgg-viz:field-place";
 const LATE = 3000; // ms after which an answer that never came is not waited for
 const SETTLE = 350; // ms: holding an arrow key asks once
 const MOST_GRID = 224; // px
-const instances = new WeakMap();
 
-export default function (component) {
-  const { parentElement } = component;
-  let view = instances.get(parentElement);
-  if (!view) {
-    view = new ReceptiveField(parentElement);
-    instances.set(parentElement, view);
-  }
-  view.send = component.setTriggerValue;
-  view.open();
-  view.show(component.data);
-  return () => view.close();
-}
+export default (component) => mount(component, ReceptiveField);
 
 class ReceptiveField {
   constructor(root) {

@@ -3,20 +3,8 @@
 
 const PACE = 5, CALM_PACE = 2; // measurements a second at 1x; with reduced motion at any speed
 const calm = window.matchMedia("(prefers-reduced-motion: reduce)");
-const instances = new WeakMap();
 
-export default function (component) {
-  const { parentElement } = component;
-  let view = instances.get(parentElement);
-  if (!view) {
-    view = new Replay(parentElement);
-    instances.set(parentElement, view);
-  }
-  view.send = component.setTriggerValue;
-  view.open();
-  view.show(component.data);
-  return () => view.close();
-}
+export default (component) => mount(component, Replay);
 
 class Replay {
   constructor(parent) {

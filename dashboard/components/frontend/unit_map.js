@@ -4,20 +4,8 @@
 
 const CHOSEN = "vgg-viz:channel-chosen", ASK = "vgg-viz:channel-asked", PLACE = "vgg-viz:unit-place";
 const SETTLE = 350; // ms: holding an arrow key asks once
-const instances = new WeakMap();
 
-export default function (component) {
-  const { parentElement } = component;
-  let view = instances.get(parentElement);
-  if (!view) {
-    view = new UnitMap(parentElement);
-    instances.set(parentElement, view);
-  }
-  view.send = component.setTriggerValue;
-  view.open();
-  view.show(component.data);
-  return () => view.close();
-}
+export default (component) => mount(component, UnitMap);
 
 class UnitMap {
   constructor(root) {
@@ -70,8 +58,8 @@ class UnitMap {
 
   // A channel that nobody chose is marked in the grid as well: it is the one shown here.
   tellChannel() {
-    const { place, network, layer, channel, similarities } = this.header;
-    document.dispatchEvent(new CustomEvent(CHOSEN, { detail: { place, network, layer, channel, similarities } }));
+    const { place, network, layer, channel, similarities, order } = this.header;
+    document.dispatchEvent(new CustomEvent(CHOSEN, { detail: { place, network, layer, channel, similarities, order } }));
   }
 
   async decode(jpeg) {

@@ -4,18 +4,8 @@
 const LINE_PAUSE = 1100; // ms on a line while playing
 const NUMBER_PAUSE = 450; // ms on a number
 const WHOLE = -1; // the number of a line that is shown as a whole
-const instances = new WeakMap();
 
-export default function ({ data, parentElement }) {
-  let view = instances.get(parentElement);
-  if (!view) {
-    view = new UnitStepper(parentElement);
-    instances.set(parentElement, view);
-  }
-  view.open();
-  view.show(data);
-  return () => view.close();
-}
+export default (component) => mount(component, UnitStepper);
 
 class UnitStepper {
   constructor(root) {
