@@ -28,6 +28,7 @@ from dashboard.feature_vis_settings import (
     photo_pairs,
     second_channel,
 )
+from dashboard.page_head import settings_of
 from dashboard.selection import Selection, Where, class_labels, layer_info, model_info
 from dashboard.widgets import controlled
 from vgg_viz.requests import ActivationsRequest, ClassifyRequest
@@ -354,15 +355,7 @@ def _signed(settings: FeatureVisSettings) -> str:
     return f"{settings.weight:+g}".replace("-", "−")
 
 
-def setting(widget: Any, *arguments: Any, name: str, **details: Any) -> None:
-    """A widget that shows the setting `name`."""
-    controlled(
-        widget,
-        *arguments,
-        key=f"vis_{name}",
-        apply=lambda value: session.set_settings(**{name: value}),
-        **details,
-    )
+setting = settings_of("vis")
 
 
 def segments(label: str, name: str, value: Any, titles: Mapping[Any, str], **details: Any) -> None:

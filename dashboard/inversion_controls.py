@@ -1,6 +1,6 @@
 """Controls of page "Inversion", and what is minimised in words."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -19,8 +19,8 @@ from dashboard.inversion_settings import (
     InversionSettings,
 )
 from dashboard.network_column import escaped
+from dashboard.page_head import settings_of
 from dashboard.selection import Selection, Where
-from dashboard.widgets import controlled
 from vgg_viz.requests import InversionJob
 from vgg_viz.results import ModelInfo, ServiceDescription
 
@@ -57,15 +57,7 @@ RELU_HELP = (
 )
 
 
-def setting(widget: Callable[..., Any], *arguments: Any, name: str, **details: Any) -> None:
-    """A widget that shows the setting `name`."""
-    controlled(
-        widget,
-        *arguments,
-        key=f"inversion_{name}",
-        apply=lambda value: session.set_settings(**{name: value}),
-        **details,
-    )
+setting = settings_of("inversion")
 
 
 def head(settings: InversionSettings, offered: ServiceDescription) -> None:

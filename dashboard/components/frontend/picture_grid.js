@@ -3,19 +3,8 @@
 
 const GAP = 3; // px between pictures
 const CELL = 56; // px, gap included; a few more where the row has room
-const instances = new WeakMap();
 
-export default function (component) {
-  const { parentElement } = component;
-  let view = instances.get(parentElement);
-  if (!view) {
-    view = new PictureGrid(parentElement);
-    instances.set(parentElement, view);
-  }
-  view.send = component.setTriggerValue;
-  view.show(component.data);
-  return () => view.close();
-}
+export default (component) => mount(component, PictureGrid);
 
 class PictureGrid {
   constructor(root) {
