@@ -83,6 +83,12 @@ INSIDE = [
         help="The photo rebuilt from a layer's code: what each depth keeps of it.",
     ),
     st.Page(
+        "app_pages/attribution.py",
+        title="Attribution",
+        icon=":material/target:",
+        help="Where a class score comes from, by many methods, and whether to trust the map.",
+    ),
+    st.Page(
         "app_pages/edits.py",
         title="Edits",
         icon=":material/tune:",

@@ -11,6 +11,7 @@ from dashboard.components.clip_player import clip_player
 from dashboard.components.feature_grid import feature_grid
 from dashboard.components.layer_strip import layer_strip
 from dashboard.components.network_columns import network_columns
+from dashboard.components.occluded_photo import occluded_photo
 from dashboard.components.overlay import overlay
 from dashboard.components.part_strip import part_strip
 from dashboard.components.paste_image import paste_image
@@ -32,6 +33,7 @@ __all__ = [
     "feature_grid",
     "layer_strip",
     "network_columns",
+    "occluded_photo",
     "overlay",
     "part_strip",
     "paste_image",

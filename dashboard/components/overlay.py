@@ -8,7 +8,7 @@ _OVERLAY = register(
 <figure class="overlay">
   <div class="stage" role="img" tabindex="0">
     <canvas class="photo"></canvas><canvas class="heat"></canvas>
-    <div class="cell" hidden></div>
+    <div class="box" hidden></div><div class="cell" hidden></div>
     <p class="empty" hidden></p><p class="readout" hidden></p>
   </div>
   <div class="legend">

@@ -85,6 +85,7 @@ from vgg_viz.figures.map_frames import (
 )
 from vgg_viz.figures.map_sheet import map_sheet_png
 from vgg_viz.figures.network_columns import layer_label, network_columns_frame
+from vgg_viz.figures.occlusion_frames import occlusion_frame
 from vgg_viz.figures.optimised_pictures import (
     objective_figure,
     optimised_sheet_png,
@@ -176,6 +177,7 @@ __all__ = [
     "network_columns_frame",
     "non_finite",
     "objective_figure",
+    "occlusion_frame",
     "optimised_sheet_png",
     "overlay_frame",
     "overlay_png",

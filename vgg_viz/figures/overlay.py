@@ -53,13 +53,14 @@ def overlay_frame(
     quantile: float = 1.0,
     label: str = "",
     title: str | None = None,
+    box: tuple[float, float, float, float] | None = None,
 ) -> bytes:
     """Return the frame of component `overlay`.
 
     `limit` is the end of a scale shared with other pictures; None: the attribution's own, at this
     `quantile` of its magnitudes. `title` says what the map is; None: Grad-CAM of its class at its
-    layer. The grid travels as float16 of value / unit, so that magnitudes outside float16's range
-    keep 3 digits.
+    layer. `box` is drawn: left, top, right, bottom in shares of the picture. The grid travels as
+    float16 of value / unit, so that magnitudes outside float16's range keep 3 digits.
     """
     own = drawn_limit(attribution)
     raw = _finite(attribution.grid)
@@ -76,6 +77,7 @@ def overlay_frame(
         "layer": attribution.layer,
         "target": attribution.target_name,
         "label": label,
+        "box": box,
         "title": title or f"Grad-CAM of {attribution.target_name} at {attribution.layer}",
     }
     values = (raw / unit).astype("<f2")

@@ -9,14 +9,12 @@ from vgg_viz.results import MapCurves, Randomised, Trust
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-HEIGHT = 270  # px
+HEIGHT = 300  # px
 # The map itself is thick and solid; what it is compared with is thin, each with its own dash.
 _LINES = {"map": (0, "solid", 3.5), "edges": (1, "dash", 2), "centre": (2, "dot", 2)}
 _REST = (3, "dashdot", 2)
-_KINDS = {
-    "deletion": "Deleted, what the map ranks first",
-    "insertion": "Shown, what the map ranks first",
-}
+_NAMES = {"map": "this map", "edges": "edges", "centre": "middle", "random": "random"}
+_KINDS = {"deletion": "% of the pixels deleted", "insertion": "% of the pixels shown"}
 _SIMILARITIES = (
     ("rank", "rank correlation", "solid"),
     ("absolute_rank", "of magnitudes", "dash"),
@@ -40,14 +38,14 @@ def curves_figure(found: Trust, look: Look, kind: str) -> "go.Figure":
             x=[100 * float(share) for share in curve.fractions],
             y=[float(score) for score in curve.scores],
             mode="lines",
-            name=f"{each.title} {curve.area:.2f}",
+            name=f"{_NAMES[each.name]} {curve.area:.2f}",
             line={"color": colour, "width": width, "dash": dash},
             hovertemplate=f"{each.title}: %{{y:.3f}} at %{{x:.0f}} %<extra></extra>",
         )
-    style(figure, look, "Probability of the class")
+    style(figure, look, "Probability")
     figure.update_layout(height=HEIGHT, margin={"t": 8})
     figure.update_xaxes(
-        title={"text": f"{_KINDS[kind]}, % of the pixels", "font": {"size": 13}}, range=[0, 100]
+        title={"text": _KINDS[kind], "font": {"size": 14, "color": look.text}}, range=[0, 100]
     )
     figure.update_yaxes(range=[0, 1.02])
     return figure
@@ -71,7 +69,8 @@ def cascade_figure(rows: Sequence[Randomised], look: Look) -> "go.Figure":
         )
     style(figure, look, "Similarity to the map")
     figure.update_layout(height=HEIGHT, margin={"t": 8})
-    figure.update_xaxes(title={"text": "Random weights down to", "font": {"size": 13}})
+    font = {"size": 14, "color": look.text}
+    figure.update_xaxes(title={"text": "Random weights down to", "font": font})
     low = min(
         [
             0.0,

@@ -14,6 +14,7 @@ class Overlay {
     this.stage = find(".stage");
     this.photo = find(".photo");
     this.heat = find(".heat");
+    this.box = find(".box");
     this.cell = find(".cell");
     this.readout = find(".readout");
     this.empty = find(".empty");
@@ -52,6 +53,14 @@ class Overlay {
     setText(this.empty, header.empty);
     this.stage.setAttribute("aria-label", this.summary());
     this.setPoint(null);
+    this.drawBox(header.box);
+  }
+
+  drawBox(box) {
+    this.box.hidden = !box;
+    if (!box) return;
+    const [left, top, right, bottom] = box;
+    this.box.style.inset = [top, 1 - right, 1 - bottom, left].map((x) => `${100 * x}%`).join(" ");
   }
 
   summary() {
