@@ -119,8 +119,9 @@ def unbiased(name="vgg11", seed=0):
 @settings(max_examples=8)
 @given(seed=st.integers(0, 10_000), target=st.integers(0, 4))
 def test_without_biases_input_x_gradient_sums_to_the_logit(seed, target):
-    network = unbiased(seed=seed)
-    image = torch.randn(1, 3, 32, 32, generator=torch.Generator().manual_seed(seed + 1))
+    # In double precision: near a tie, rounding lets a pool or a ReLU choose otherwise in a batch.
+    network = unbiased(seed=seed).double()
+    image = torch.randn(1, 3, 32, 32, generator=torch.Generator().manual_seed(seed + 1)).double()
     question = about(network, image, "input_x_gradient", Target(target), "conv5_2")
     logit = float(network(image)[0, target])
     found = answer("input_x_gradient", question)

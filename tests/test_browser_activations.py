@@ -270,6 +270,8 @@ def test_pictures_of_the_camera_become_a_clip(chromium, server):
         page.locator(".st-key-activation_clip summary").click()
         page.get_by_text("Take pictures one after another").click()
         for taken in ("Camera: 1 frame.", "Camera: 2 frames"):
+            # A picture of a camera that shows nothing yet is no picture.
+            expect(page.locator("video")).to_have_js_property("readyState", 4)
             page.get_by_role("button", name="Take Photo").click()
             expect(page.get_by_text(taken)).to_be_visible()
         player = page.locator(".st-key-clip_player figure[data-painted='2']")
