@@ -49,8 +49,9 @@ MAPS, NUMBERS, ARITHMETIC, CLIP = PARTS = (
     "activation_units",
     "activation_clips",
 )
-# s. While Python computes, what was drawn waits in the server; a moment of rest lets it go out.
-HEAD_START = 0.015
+# s. The browser draws the grids while it has nothing else to do: with the rest 0.015 s behind them
+# they stood there 376 to 437 ms after a click on a layer of 512 maps, with 0.12 s 194 to 269 ms.
+HEAD_START = 0.12
 MOST_MARGIN = 0.2  # of the photo: how much of a field beyond it is drawn
 STAGES = {False: "Before ReLU", True: "After ReLU"}
 SCORE = (
