@@ -3,16 +3,15 @@
 import time
 from typing import TYPE_CHECKING
 
-from torch import Tensor
-
 from vgg_viz.attribution.methods import METHODS, checked_parameters
 from vgg_viz.attribution.question import Partial, Question, Target
 from vgg_viz.attribution.registry import COMPUTE
 from vgg_viz.capture import Inspection
 from vgg_viz.images import Photo
 from vgg_viz.requests import AttributionRequest
-from vgg_viz.results import Attribution, Float32, Provenance
+from vgg_viz.results import Attribution, Provenance
 from vgg_viz.service.chosen_layer import spatial_layer
+from vgg_viz.service.devices import host_copy
 
 if TYPE_CHECKING:
     from vgg_viz.service.execution import Executor, Ready
@@ -49,7 +48,7 @@ def attribution_of(
     classes, target = ready.loaded.classes, question.target
     info = METHODS[request.method]
     return Attribution(
-        grid=_numpy(partial.grid),
+        grid=host_copy(partial.grid),
         method=request.method,
         layer=question.layer,
         target=target.index,
@@ -134,9 +133,3 @@ def begin_map(
     seen = executor.inspection(request, photos[0])
     question = question_of(ready, request, layer, seen)
     return MapStudy(ready, request, question, executor.provenance(ready, request.precision))
-
-
-def _numpy(grid: Tensor) -> Float32:
-    array: Float32 = grid.detach().float().cpu().contiguous().numpy().copy()
-    array.flags.writeable = False
-    return array

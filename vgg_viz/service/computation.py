@@ -43,12 +43,12 @@ from vgg_viz.requests import DenseMapRequest, LayerTimingsRequest, Precision
 from vgg_viz.results import (
     CropComparison,
     DenseMap,
-    Float32,
     LayerTiming,
     LayerTimings,
     Provenance,
 )
 from vgg_viz.service.allocator import return_freed_memory
+from vgg_viz.service.devices import host_copy
 
 if TYPE_CHECKING:
     from vgg_viz.service.execution import Executor
@@ -205,7 +205,7 @@ def dense_map(
         spent, logits = _timed(lambda: scores_by_crops(network, images), like.device)
         comparison = _compared(probabilities, logits.float().softmax(-1), spent)
     return DenseMap(
-        probabilities=_numpy(probabilities),
+        probabilities=host_copy(probabilities),
         classes=ready.loaded.classes,
         photo=_frozen(pixels),
         window=config.input_size,
@@ -270,10 +270,6 @@ def _timed(work: Callable[[], Tensor], device: torch.device) -> tuple[float, Ten
     if device.type == "cuda":
         torch.cuda.synchronize(device)
     return time.perf_counter() - started, result
-
-
-def _numpy(tensor: Tensor) -> Float32:
-    return _frozen(tensor.float().cpu().numpy())
 
 
 def _frozen(array: NDArray[Number]) -> NDArray[Number]:

@@ -13,7 +13,8 @@ from vgg_viz.errors import InputError
 from vgg_viz.images import Photo
 from vgg_viz.preprocessing import Preprocessing, prepare
 from vgg_viz.requests import CorrespondenceRequest
-from vgg_viz.results import Correspondence, Float32
+from vgg_viz.results import Correspondence
+from vgg_viz.service.devices import host_copy
 
 if TYPE_CHECKING:
     from vgg_viz.service.execution import Executor
@@ -62,8 +63,8 @@ def corresponding_part(
         layers=layers,
         rows=rows,
         images=request.images,
-        part=_numpy(torch.stack([found[row][0] for row in rows])),
-        anywhere=_numpy(torch.stack([found[row][1:] for row in rows])),
+        part=host_copy(torch.stack([found[row][0] for row in rows])),
+        anywhere=host_copy(torch.stack([found[row][1:] for row in rows])),
         pictures=_pictures(images, request.parts, preprocessing),
         elsewhere=_pictures(images, drawn[0], preprocessing),
         provenance=executor.provenance(ready),
@@ -83,11 +84,5 @@ def _pictures(
         small = torch.nn.functional.interpolate(seen, size=(PICTURE, PICTURE), mode="area")
         pictures.append((small[0] * 255).round().clamp(0, 255).byte().permute(1, 2, 0))
     found: NDArray[np.uint8] = torch.stack(pictures).numpy()
-    found.flags.writeable = False
-    return found
-
-
-def _numpy(values: Tensor) -> Float32:
-    found: Float32 = values.float().numpy()
     found.flags.writeable = False
     return found

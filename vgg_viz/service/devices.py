@@ -1,10 +1,12 @@
-"""Which device computes, what it can do, and its memory."""
+"""Which device computes, what it can do, its memory, and the way from it to the host."""
 
 import gc
 
 import torch
+from torch import Tensor
 
 from vgg_viz.errors import InputError
+from vgg_viz.results import Float32
 from vgg_viz.service.allocator import return_freed_memory
 
 
@@ -50,3 +52,10 @@ def release(device: torch.device) -> None:
     return_freed_memory()
     if device.type == "cuda":
         torch.cuda.empty_cache()
+
+
+def host_copy(tensor: Tensor) -> Float32:
+    """A read-only float32 copy on the host, as results hold it."""
+    array: Float32 = tensor.detach().float().cpu().contiguous().numpy().copy()
+    array.flags.writeable = False
+    return array

@@ -28,6 +28,7 @@ from vgg_viz.models.configs import NetworkConfig
 from vgg_viz.preprocessing import Preprocessing
 from vgg_viz.requests import CarryingChannelsRequest, EditRequest, InvarianceRequest
 from vgg_viz.results import Attribution, CarryingChannels, Edited, Float32, Invariance
+from vgg_viz.service.devices import host_copy
 
 if TYPE_CHECKING:
     from vgg_viz.service.execution import Executor
@@ -73,7 +74,7 @@ def edit(executor: "Executor", request: EditRequest, photos: tuple[Photo, ...]) 
 
     def cam(activations: Tensor, gradients: Tensor, logits: Tensor) -> Attribution:
         return Attribution(
-            grid=_numpy(grad_cam(activations, gradients)[0]),
+            grid=host_copy(grad_cam(activations, gradients)[0]),
             method="grad_cam",
             layer=cam_row,
             target=target,
@@ -87,10 +88,10 @@ def edit(executor: "Executor", request: EditRequest, photos: tuple[Photo, ...]) 
         row=wanted.layer,
         channels=seen.outputs[wanted.layer].shape[1],
         classes=ready.loaded.classes,
-        logits_before=_numpy(seen.logits[0]),
-        logits_after=_numpy(made.logits[0]),
-        probabilities_before=_numpy(seen.logits[0].detach().float().softmax(0)),
-        probabilities_after=_numpy(made.logits[0].detach().float().softmax(0)),
+        logits_before=host_copy(seen.logits[0]),
+        logits_after=host_copy(made.logits[0]),
+        probabilities_before=host_copy(seen.logits[0].detach().float().softmax(0)),
+        probabilities_after=host_copy(made.logits[0].detach().float().softmax(0)),
         cam_before=cam(seen.outputs[cam_row], before[cam_row], seen.logits),
         cam_after=cam(maps, gradient, made.logits),
         layers=tuple(behind),
@@ -142,8 +143,8 @@ def carrying_channels(
     for order in orders:
         logits = removal_logits(network, row, maps, prefixes(order))
         passes += len(logits)
-        curves.append(_numpy(logits[:, target]))
-        odds.append(_numpy(logits.float().softmax(1)[:, target]))
+        curves.append(host_copy(logits[:, target]))
+        odds.append(host_copy(logits.float().softmax(1)[:, target]))
     return CarryingChannels(
         method=request.method,
         layer=request.layer,
@@ -185,11 +186,11 @@ def moved_photo(
         fill=request.fill,
         values=at,
         layers=tuple(rows),
-        distances=_numpy(curve.distances),
+        distances=host_copy(curve.distances),
         target=target,
         target_name=classes[target],
-        logits=_numpy(curve.logits[:, target]),
-        probabilities=_numpy(odds[:, target]),
+        logits=host_copy(curve.logits[:, target]),
+        probabilities=host_copy(odds[:, target]),
         top=tuple(classes[index] for index in odds.argmax(1).tolist()),
         pictures=_pictures(seen, ready.loaded.preprocessing, request, at),
         provenance=executor.provenance(ready),
@@ -232,7 +233,7 @@ def _most_changed(before: Tensor, after: Tensor) -> tuple[tuple[int, ...], Float
         return (), empty, empty
     moved = (after - before)[0].float().flatten(1).norm(dim=1)
     channels = moved.argsort(descending=True, stable=True)[:WATCHED].tolist()
-    return tuple(channels), _numpy(before[0, channels]), _numpy(after[0, channels])
+    return tuple(channels), host_copy(before[0, channels]), host_copy(after[0, channels])
 
 
 def _distance(before: Tensor, after: Tensor) -> float:
@@ -302,10 +303,3 @@ def _pictures(
     found = torch.stack(pictures).numpy()
     found.flags.writeable = False
     return found
-
-
-def _numpy(tensor: Tensor) -> Float32:
-    """A read-only float32 copy on the host."""
-    array = tensor.detach().float().cpu().contiguous().numpy().copy()
-    array.flags.writeable = False
-    return array

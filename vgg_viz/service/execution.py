@@ -38,7 +38,6 @@ from vgg_viz.results import (
     Activations,
     Attribution,
     Classification,
-    Float32,
     GradientFlow,
     Provenance,
 )
@@ -49,6 +48,7 @@ from vgg_viz.service.caches import ByteBoundedCache
 from vgg_viz.service.chosen_layer import after_relu, last_conv, spatial_layer
 from vgg_viz.service.devices import (
     choose_device,
+    host_copy,
     is_out_of_memory,
     release,
     supported_precisions,
@@ -184,8 +184,8 @@ class Executor:
     ) -> Classification:
         ready = self.ready(request.model, request.precision)
         seen = self.inspection(request, photo, layer=last_conv(ready) if small else None)
-        logits = _numpy(seen.logits[0])
-        probabilities = _numpy(seen.logits[0].float().softmax(0))
+        logits = host_copy(seen.logits[0])
+        probabilities = host_copy(seen.logits[0].float().softmax(0))
         difference = None
         if request.precision != "fp32":
             exact = self._classify(replace(request, precision="fp32"), photo, small=small)
@@ -241,10 +241,10 @@ class Executor:
         return Activations(
             layer,
             channels,
-            _numpy(maps[list(channels)]),
-            _numpy(statistics.means),
-            _numpy(statistics.maxima),
-            _numpy(statistics.dead_shares),
+            host_copy(maps[list(channels)]),
+            host_copy(statistics.means),
+            host_copy(statistics.maxima),
+            host_copy(statistics.dead_shares),
             self.provenance(ready, request.precision),
         )
 
@@ -330,10 +330,3 @@ def _in_full(
     small: bool,  # noqa: ARG001 - there is nothing smaller; with the caches dropped it may fit
 ) -> Any:
     return compute(executor, request, photos)
-
-
-def _numpy(tensor: Tensor) -> Float32:
-    """A read-only float32 copy on the host."""
-    array = tensor.detach().float().cpu().contiguous().numpy().copy()
-    array.flags.writeable = False
-    return array

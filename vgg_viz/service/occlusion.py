@@ -23,6 +23,7 @@ from vgg_viz.results import Float32, Occluded, Occlusion
 from vgg_viz.results.occlusion import UNKNOWN
 from vgg_viz.service.attribution import question_of
 from vgg_viz.service.chosen_layer import after_relu, last_conv
+from vgg_viz.service.devices import host_copy
 
 if TYPE_CHECKING:
     from vgg_viz.service.execution import Executor, Ready
@@ -63,7 +64,7 @@ class OcclusionStudy:
         classes.flags.writeable = False
 
         def shaped(values: Tensor) -> Float32:
-            return _numpy(values.reshape(places, places))
+            return host_copy(values.reshape(places, places))
 
         return Occlusion(
             scores=shaped(target.score(sweep.logits)),
@@ -142,9 +143,9 @@ def occluded(executor: "Executor", request: OccludedRequest, photos: tuple[Photo
         question.network, image, question.seen.outputs, patch, top, left
     ).float()
     return Occluded(
-        logits=_numpy(logits),
-        probabilities=_numpy(logits.softmax(0)),
-        probabilities_before=_numpy(question.seen.logits.detach()[0].float().softmax(0)),
+        logits=host_copy(logits),
+        probabilities=host_copy(logits.softmax(0)),
+        probabilities_before=host_copy(question.seen.logits.detach()[0].float().softmax(0)),
         box=(left, top, left + size, top + size),
         input_size=side,
         classes=ready.loaded.classes,
@@ -168,9 +169,3 @@ def _question(
         parameters=settings,
     )
     return question_of(ready, asked, last_conv(ready), executor.inspection(asked, photo))
-
-
-def _numpy(tensor: Tensor) -> Float32:
-    array: Float32 = tensor.detach().float().cpu().contiguous().numpy().copy()
-    array.flags.writeable = False
-    return array
