@@ -22,6 +22,7 @@ FLAGS = [
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 ]
 IDLE = "[data-testid=stApp][data-test-script-state=notRunning]"
+LOADED = "[...document.images].every(image => image.complete && image.naturalWidth > 0)"
 SCREEN = {"width": 1440, "height": 900}
 PHONE = {"width": 390, "height": 844}
 PATIENCE = 60_000  # ms; a busy machine is slow, not wrong
@@ -100,7 +101,8 @@ def visiting(browser: Browser, address: str, kind: type, page: str = "") -> Iter
     for visitor in visitors:
         visitor.page.close()
         visitor.context.close()
-    assert [complaint for visitor in visitors for complaint in visitor.complaints] == []
+    complaints = [complaint for visitor in visitors for complaint in visitor.complaints]
+    assert not complaints, complaints  # pytest does not rewrite the asserts of this file
 
 
 class Visitor:
@@ -151,6 +153,17 @@ class Visitor:
 
     def idle(self):
         expect(self.page.locator(IDLE)).to_be_attached()
+
+    def until(self, condition):
+        """Wait for `condition()`; not by `wait_for_function`, which the page's CSP forbids."""
+        end = time.monotonic() + PATIENCE / 1000
+        while not condition():
+            assert time.monotonic() < end, "waited in vain"
+            self.page.wait_for_timeout(50)
+
+    def pictures(self):
+        """Wait for every picture of the page: one whose page is left early is answered by a 404."""
+        self.until(lambda: self.page.evaluate(LOADED))
 
     def picture(self, where, layer=".stage"):
         png = self.page.locator(f".st-key-{where}_overlay {layer}").screenshot()

@@ -14,7 +14,6 @@ from browser import PHONE, Visitor, visiting
 pytestmark = pytest.mark.browser
 
 PAGE = "filters"
-LOADED = "images => images.every(image => image.complete && image.naturalWidth > 0)"
 
 
 class FilterVisitor(Visitor):
@@ -24,7 +23,7 @@ class FilterVisitor(Visitor):
         self.idle()
         for where in ("left", "right"):
             expect(self.row(where).locator("img").first).to_be_visible()
-        self.page.wait_for_function(f"({LOADED})([...document.images])")
+        self.pictures()
 
     def row(self, where):
         return self.page.locator(f".st-key-filters_{where}")

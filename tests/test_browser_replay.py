@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import expect
 
-from browser import PHONE, Visitor, visiting, wait_until
+from browser import PHONE, Visitor, visiting
 
 pytestmark = pytest.mark.browser
 PAINT_BUDGET = 100  # ms; software rendering on a shared core needs 5 to 20
@@ -33,9 +33,6 @@ class Viewer(Visitor):
     def slide(self, position):
         self.page.locator(".replay .steps").fill(str(position))
         self.page.wait_for_timeout(50)
-
-    def until(self, condition):
-        wait_until(condition, 30)
 
 
 @pytest.fixture

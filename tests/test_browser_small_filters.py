@@ -69,6 +69,8 @@ def test_back_returns_to_the_view_before(visit):
     expect(page).to_have_url(re.compile("view=aliasing"))
     page.get_by_role("radio", name="Photo").click()
     expect(page.locator(".st-key-photos")).to_be_visible()
+    visitor.idle()
+    visitor.pictures()
     page.go_back()
     expect(page.locator(".st-key-photos")).to_have_count(0)
     page.go_back()

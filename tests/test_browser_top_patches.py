@@ -13,7 +13,6 @@ from browser import PHONE, Visitor, running_dashboard, visiting
 pytestmark = pytest.mark.browser
 
 PAGE = "top_patches"
-LOADED = "images => images.every(image => image.complete && image.naturalWidth > 0)"
 
 
 class PatchVisitor(Visitor):
@@ -122,4 +121,4 @@ def test_the_code_is_on_the_page(visit):
     visitor = visit()
     visitor.page.get_by_text("Show the code").click()
     expect(visitor.page.get_by_text("api.top_patches(").first).to_be_visible()
-    visitor.page.wait_for_function(f"({LOADED})([...document.images])")
+    visitor.pictures()
