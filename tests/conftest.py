@@ -1,5 +1,6 @@
 """Fixtures that several test files share."""
 
+import gc
 import os
 import sys
 
@@ -20,6 +21,12 @@ settings.register_profile(
     "any machine", deadline=None, derandomize="HYPOTHESIS_EXPLORE" not in os.environ
 )
 settings.load_profile("any machine")
+
+
+def pytest_collection_finish():
+    """Leave modules and thousands of collected tests out of every later garbage collection."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ to 5 in fp32). On a GPU the libraries choose such algorithms themselves, so laye
 """
 
 from collections.abc import Callable
+from typing import TypeGuard
 
 import torch
 import torch.nn.functional as F
@@ -60,8 +61,7 @@ class FastPasses:
 
     def __init__(self, network: nn.Sequential) -> None:
         self._layers: list[Callable[[Tensor], Tensor]] = [
-            WinogradConv(module) if isinstance(module, nn.Conv2d) and _pays(module) else module
-            for module in network.children()
+            WinogradConv(module) if pays(module) else module for module in network.children()
         ]
 
     def __call__(self, images: Tensor) -> Tensor:
@@ -73,10 +73,11 @@ class FastPasses:
             return values
 
 
-def _pays(module: nn.Conv2d) -> bool:
+def pays(module: nn.Module) -> TypeGuard[nn.Conv2d]:
     """Whether it is a 3 x 3 convolution wide enough, on a CPU."""
     return (
-        module.weight.device.type == "cpu"
+        isinstance(module, nn.Conv2d)
+        and module.weight.device.type == "cpu"
         and module.weight.dtype in (torch.float32, torch.bfloat16)
         and module.kernel_size == (3, 3)
         and module.stride == module.dilation == (1, 1)
@@ -92,7 +93,7 @@ class WinogradConv:
 
     def __init__(self, conv: nn.Conv2d) -> None:
         self._m = 4 if conv.weight.dtype == torch.float32 else 2
-        self._padding = int(conv.padding[0]), int(conv.padding[1])
+        self._own_padding = int(conv.padding[0]), int(conv.padding[1])
         b, g, a = (torch.tensor(rows, dtype=torch.float64) for rows in _TRANSFORMS[self._m])
         self._to_tiles = torch.kron(b, b).to(conv.weight.dtype)  # (t^2, t^2), t = m + 2
         self._from_tiles = torch.kron(a, a).to(conv.weight.dtype)  # (m^2, t^2)
@@ -106,22 +107,34 @@ class WinogradConv:
 
     def __call__(self, maps: Tensor) -> Tensor:
         """(N, C, H, W) -> (N, out, H', W'), channels last."""
-        height, width = (maps.shape[2 + axis] + 2 * self._padding[axis] - 2 for axis in (0, 1))
+        return self._run(maps, self._own_padding, self._bias)
+
+    def change(self, difference: Tensor) -> Tensor:
+        """What an input that differs by `difference` (N, C, h, w) changes: (N, out, h + 2, w + 2).
+
+        Every output that reads a unit of it; no bias.
+        """
+        return self._run(difference, (2, 2), None)
+
+    def _run(self, maps: Tensor, padding: tuple[int, int], bias: Tensor | None) -> Tensor:
+        height, width = (maps.shape[2 + axis] + 2 * padding[axis] - 2 for axis in (0, 1))
         result = maps.new_empty(len(maps), height, width, self._kernels.shape[2])
         tiles = (-(-height // self._m)) * (-(-width // self._m))
         each = self._kernels.shape[0] * tiles * max(self._kernels.shape[1:]) * maps.element_size()
         count = max(1, CACHED_BYTES // each)
         for start in range(0, len(maps), count):
             some = slice(start, start + count)
-            self._convolve(maps[some].permute(0, 2, 3, 1), result[some])
+            self._convolve(maps[some].permute(0, 2, 3, 1), padding, bias, result[some])
         return result.permute(0, 3, 1, 2)
 
-    def _convolve(self, maps: Tensor, result: Tensor) -> None:
+    def _convolve(
+        self, maps: Tensor, padding: tuple[int, int], bias: Tensor | None, result: Tensor
+    ) -> None:
         """(N, H, W, C) into `result` (N, H', W', out)."""
         m, t = self._m, self._m + 2
         count, made_height, made_width, _ = result.shape
         _, height, width, channels = maps.shape
-        top, left = self._padding
+        top, left = padding
         down, across = -(-made_height // m), -(-made_width // m)
         bottom, right = down * m + 2 - height - top, across * m + 2 - width - left
         padded = F.pad(maps, (0, 0, left, right, top, bottom))
@@ -133,8 +146,8 @@ class WinogradConv:
         values = (self._to_tiles @ tiles.view(t * t, -1)).view(t * t, -1, channels)
         made = torch.bmm(values, self._kernels)
         made = (self._from_tiles @ made.view(t * t, -1)).view(m, m, count, down, across, -1)
-        if self._bias is not None:
-            made += self._bias
+        if bias is not None:
+            made += bias
         for i in range(m):
             for j in range(m):
                 into = result[:, i::m, j::m]

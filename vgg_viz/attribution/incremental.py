@@ -20,6 +20,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from vgg_viz.attribution.fast_passes import WinogradConv, pays
+
 ELEMENTWISE = (nn.ReLU, nn.BatchNorm2d, nn.LocalResponseNorm, nn.Dropout, nn.Identity)
 AXES = (0, 1)  # rows, columns
 
@@ -57,7 +59,12 @@ class PhotoPass:
     """
 
     def __init__(
-        self, network: nn.Sequential, image: Tensor, outputs: Mapping[str, Tensor] | None = None
+        self,
+        network: nn.Sequential,
+        image: Tensor,
+        outputs: Mapping[str, Tensor] | None = None,
+        *,
+        many: bool = False,
     ) -> None:
         self.image = _channels_last(image.detach())
         self._layers: list[tuple[str, nn.Module]] = list(network.named_children())
@@ -66,6 +73,11 @@ class PhotoPass:
         # maps[i] is what layer i reads, maps[i + 1] what it makes of the photo.
         self._maps = [self.image]
         self._padded: dict[int, Tensor] = {}
+        self._fast = {
+            at: WinogradConv(module)
+            for at, (_, module) in enumerate(self._layers)
+            if many and pays(module)
+        }
         known = outputs or {}
         with torch.inference_mode():
             for name, module in self._layers[: self._dense_from]:
@@ -141,9 +153,13 @@ class PhotoPass:
         before, after = self._maps[at], self._maps[at + 1]
         difference = patches.values - _windows(before, patches.corners, patches.size)
         grown = [_reach(conv, axis) for axis in AXES]
-        change = F.conv2d(
-            difference, conv.weight, None, 1, (grown[0], grown[1]), conv.dilation, conv.groups
-        )
+        if at in self._fast:
+            change = self._fast[at].change(difference)
+        else:
+            around = grown[0], grown[1]
+            change = F.conv2d(
+                difference, conv.weight, None, 1, around, conv.dilation, conv.groups
+            )
         first, size = _touched(conv, patches, after)
         padding = torch.tensor([_pair(conv.padding)]).T
         offset = first - (patches.corners - torch.tensor([grown]).T + padding)

@@ -75,7 +75,7 @@ class Sweep:
         seen = question.seen
         self.squares = squares
         self.image, self.fill = question.image, fill
-        self.pass_ = PhotoPass(question.network, seen.image, seen.outputs)
+        self.pass_ = PhotoPass(question.network, seen.image, seen.outputs, many=True)
         self.done: list[int] = []
         self.logits = torch.full(
             (len(squares.corners), seen.logits.shape[1]), float("nan"), device=fill.device
