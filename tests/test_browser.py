@@ -19,6 +19,7 @@ from browser import (
     ROOT,
     SCREEN,
     Visitor,
+    context_of,
     healthy,
     wait_until,
 )
@@ -27,33 +28,23 @@ from fake_models import sample_photo
 pytestmark = pytest.mark.browser
 
 
-@pytest.fixture(scope="module")
-def warm_context(chromium):
-    """One browser context with a warm cache: opening the page again takes a third of the time."""
-    context = chromium.new_context(viewport=SCREEN)
-    yield context
-    context.close()
-
-
 @pytest.fixture
-def visit(chromium, warm_context, server):
+def visit(chromium, server):
     """Open visitors; at the end none of them had an error in the console or left this machine.
 
-    With options, or `fresh`, in a browser context of their own: another person's browser.
+    With `fresh`, in a browser context of their own: another person's browser.
     """
     visitors = []
 
     def make(*, fresh=False, **options):
-        own = fresh or options
-        context = chromium.new_context(**{"viewport": SCREEN, **options}) if own else warm_context
+        own = {"viewport": SCREEN, **options}
+        context = chromium.new_context(**own) if fresh else context_of(chromium, options)
         visitors.append(Visitor(context, server))
         return visitors[-1]
 
     yield make
     for visitor in visitors:
         visitor.page.close()
-        if visitor.context is not warm_context:
-            visitor.context.close()
     assert [complaint for visitor in visitors for complaint in visitor.complaints] == []
 
 
