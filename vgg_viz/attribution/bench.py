@@ -89,22 +89,21 @@ def covered(boxes: Sequence[Box], side: int) -> Tensor | None:
 
 def pointed(
     grid: Tensor, boxes: Sequence[Box], mask: Tensor | None
-) -> tuple[bool | None, float | None]:
+) -> tuple[float | None, float | None]:
     """(whether the largest value lies in a box, within TOLERANCE; positive energy in them).
 
-    A map without one largest value does not hit.
+    Of several equal largest values the share that does: what one drawn among them would hit on
+    average. The spot in the middle has four, a map of one value has all its places.
     """
     if mask is None:
         return None, None
     positive = upsampled(grid, mask.shape[0]).clamp(min=0).double()
     total = float(positive.sum())
     energy = float(positive[mask].sum()) / total if total > 0 else 0.0
-    largest = (grid == grid.max()).nonzero()
-    if len(largest) != 1:
-        return False, energy
-    y, x = ((float(i) + 0.5) / n for i, n in zip(largest[0], grid.shape, strict=True))
-    hit = any(
-        x0 - TOLERANCE <= x <= x1 + TOLERANCE and y0 - TOLERANCE <= y <= y1 + TOLERANCE
-        for x0, y0, x1, y1 in boxes
-    )
-    return hit, energy
+    largest = (grid == grid.max()).nonzero()  # none where a value is no number
+    y, x = ((largest[:, axis] + 0.5) / grid.shape[axis] for axis in (0, 1))
+    hit = torch.zeros(len(largest), dtype=torch.bool)
+    for x0, y0, x1, y1 in boxes:
+        across = (x >= x0 - TOLERANCE) & (x <= x1 + TOLERANCE)
+        hit |= across & (y >= y0 - TOLERANCE) & (y <= y1 + TOLERANCE)
+    return float(hit.float().mean()) if len(largest) else 0.0, energy

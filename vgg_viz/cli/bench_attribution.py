@@ -188,6 +188,7 @@ def _measured(
     seed: int,
 ) -> list[BenchedPhoto]:
     found = []
+    unknown = 0
     with typer.progressbar(cases, label=model, file=typer.get_text_stream("stderr")) as bar:
         for case in bar:
             try:
@@ -202,13 +203,16 @@ def _measured(
                     (i for i, n in enumerate(names) if n.casefold() == case.target.casefold()), None
                 )
                 if target is None:
-                    continue  # this network does not know what the box shows
+                    unknown += 1
+                    continue
             job = BenchJob(
                 model, image, methods, None, target, case.boxes, points=points, seed=seed
             )
             benched = api.finished(service, job)
             assert isinstance(benched, BenchedPhoto)  # noqa: S101 - what the job's type says
             found.append(benched)
+    if unknown:
+        typer.echo(f"{unknown} of {len(cases)} cases show no class that {model} knows.", err=True)
     if not found:
         raise InputError(
             f"{model} knows no class of these boxes, or no photo could be read: nothing to measure."
@@ -226,7 +230,7 @@ def rows_of(
     rows = []
     for name in names:
         maps = [_of(photo, name) for photo in photos]
-        hits = [float(each.hit) for each in maps if each.hit is not None]
+        hits = [each.hit for each in maps if each.hit is not None]
         energies = [each.energy for each in maps if each.energy is not None]
         gains = [each.gain for each in maps]
         rows.append(
@@ -310,7 +314,8 @@ def _about(
     }
     if boxes is not None:
         about["Pointing"] = (
-            "Share of photos whose largest value lies in a box of the class, within 15 of 224 px; "
+            "Share of photos whose largest value lies in a box of the class, within 15 of 224 px "
+            "(of several equal ones, the share of them); "
             "energy: share of the positive values in the boxes. Photos whose class the network "
             "does not know are left out."
         )

@@ -13,7 +13,7 @@ class BenchedMap:
     deletion: float
     insertion: float
     drop: float
-    hit: bool | None  # whether its largest value lies in a box of the class
+    hit: float | None  # of its equal largest values (mostly one), the share in a box of the class
     energy: float | None  # share of its positive values in the boxes
 
     @property
