@@ -10,7 +10,7 @@ export PYTHON
 VENV = .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev run test lint format bench runs gallery patches clean
+.PHONY: help install install-dev run test lint format bench runs gallery patches transfer clean
 
 # Photos to learn from: train/<class>/ and val/<class>/.
 PHOTOS ?= photos
@@ -55,6 +55,14 @@ runs: install-dev  ## train the recordings in assets/runs again (PHOTOS=folder; 
 
 gallery: install-dev  ## optimise a picture for every channel of the bundled networks again (hours)
 	@exec $(VENV)/python -m vgg_viz.feature_vis.gallery $(ARGS)
+
+# Photos with masks and with boxes, to train the heads of segmentation and detection on.
+MASKS ?= masks
+BOXES ?= boxes
+
+transfer: install-dev  ## train the heads of segmentation and detection again (MASKS=, BOXES=)
+	@$(VENV)/python -m vgg_viz.transfer.train segmentation --data "$(MASKS)" $(ARGS)
+	@$(VENV)/python -m vgg_viz.transfer.train detection --data "$(BOXES)" $(ARGS)
 
 patches: install-dev  ## index the top patches of the bundled photos again
 	@exec $(VENV)/python -m vgg_viz.service.shipped_indexes

@@ -61,13 +61,14 @@ def occlusion(case: Case, square: int = SQUARE, stride: int = STRIDE) -> Part:
         )
         return {"occlusion": made[:, 0]}
 
+    peers = {
+        **_each(BRUTE, BATCHES, lambda batch: brute_force(case, square, stride, batch)),
+        **_each(CAPTUM, (1, *BATCHES), captum),
+    }
     return Part(
         f"occlusion, {square} px square, stride {stride}",
-        {
-            OURS: Contender(lambda: finished(question, "occlusion")),
-            **_each(BRUTE, BATCHES, lambda batch: brute_force(case, square, stride, batch)),
-            **_each(CAPTUM, (1, *BATCHES), captum),
-        },
+        {OURS: Contender(lambda: finished(question, "occlusion")), **peers},
+        slow=tuple(peers),
         bars=((OURS, CAPTUM, 1 / 8), (OURS, BRUTE, 1 / 6)),
     )
 
@@ -225,7 +226,7 @@ def main(arguments: list[str] | None = None) -> None:
     print(machine())
     case, narrow = vgg16_case(), narrow_case(channels)
     for part in (occlusion(case), rise(case), score_cam(narrow)):
-        print(describe(part, measure(part, rounds=2)))
+        print(describe(part, measure(part, rounds=3, slow_rounds=1)))
         if any(not each.checked for each in part.contenders.values()):
             rows = [(name, f"{value:.5f}") for name, value in rank_correlations(part).items()]
             print("\n" + table(("contender", "rank correlation with ours"), rows))

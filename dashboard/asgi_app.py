@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import pandas as pd  # noqa: F401 - first imported by two sessions at once, it failed half loaded
 import streamlit as st
 from starlette.datastructures import MutableHeaders
 from starlette.middleware import Middleware

@@ -18,7 +18,7 @@ from vgg_viz.requests import (
     MethodCostRequest,
     PictureRequest,
 )
-from vgg_viz.results import Attribution, MethodInfo, ModelInfo
+from vgg_viz.results import Attribution, MethodCost, MethodInfo, ModelInfo
 
 Then = Callable[[Attribution], None]
 
@@ -59,7 +59,7 @@ def cells_of(
             method,
             request_of(where, selection, settings, infos[where], method),
             settings.quantile(method),
-            settings.rectangle if settings.view == "method" else None,
+            settings.rectangle,
         )
         for where in WHERE
         if infos[where].available
@@ -119,6 +119,7 @@ def draw(cell: Cell, found: Attribution, limit: float | None) -> None:
         label=cell.source,
         box=cell.box,
         title=f"{cell.method.title} of {about(found)}",
+        enlarges=True,
     )
     components.overlay(frame, key=f"{cell.key}_overlay")
     st.caption(caption(cell, found), help=conditions(cell, found))
@@ -165,15 +166,19 @@ def conditions(cell: Cell, found: Attribution) -> str:
 def cost_words(cell: Cell) -> str:
     """What it takes, before it runs."""
     request = cell.request
-    cost = service.run(
-        MethodCostRequest(request.model, request.method, request.layer, request.parameters)
-    )
+    cost = cost_of(cell)
     forward = service.run(ClassifyRequest(request.model, request.image, request.precision))
     seconds = (cost.forward + 2 * cost.backward) * forward.forward_seconds
     passes = f"{cost.forward:,.0f} forward passes"
     if cost.backward:
         passes += f" and {cost.backward:,.0f} back"
     return f"{escaped(model_title(cell.info))}: {passes}, about {duration(seconds)} here"
+
+
+def cost_of(cell: Cell) -> MethodCost:
+    """Passes of its map."""
+    asked = cell.request
+    return service.run(MethodCostRequest(asked.model, asked.method, asked.layer, asked.parameters))
 
 
 def duration(seconds: float) -> str:

@@ -5,6 +5,7 @@ from functools import partial
 import streamlit as st
 
 from dashboard import controls, service, session
+from dashboard.attribution_box import box_picker
 from dashboard.attribution_settings import (
     ENDS,
     FAMILIES,
@@ -56,6 +57,8 @@ def photo_row(
         _against(settings, infos)
         if settings.view in ("methods", "method"):
             controls.scale_picker(selection)
+        if settings.view == "methods":
+            box_picker(selection, settings, infos)
         with st.popover("Settings", icon=":material/tune:", key="attribution_settings"):
             setting(
                 st.segmented_control,

@@ -10,6 +10,7 @@ import streamlit as st
 
 from dashboard import components, service
 from dashboard.attribution_cells import about, unknown_class
+from dashboard.attribution_look import look_bar
 from dashboard.attribution_settings import AttributionSettings, request_of
 from dashboard.controls import model_title
 from dashboard.network_column import escaped
@@ -54,10 +55,9 @@ def sweep(
     beside = [
         max(number, LEAST // len(sides)) if sum(beside) < LEAST else number for number in beside
     ]
+    look_bar(selection, settings)
     for number, row in enumerate(rows):
-        # The slider of opacity, which holds for all maps, stands in the first row alone.
-        name = "first" if number == 0 else str(number)
-        with st.container(key=f"attribution_layers_{name}"):
+        with st.container(key=f"attribution_layers_{number}"):
             halves = st.columns(beside, gap="medium")
             for side, many, half in zip(sides, beside, halves, strict=True):
                 with half:
@@ -133,6 +133,7 @@ def _maps(
                 found,
                 label=f"{side.info.title}, {side.info.weights_title}",
                 title=f"{method.title} of {about(found)} at {found.layer}",
+                enlarges=True,
             )
             components.overlay(frame, key=f"attribution_{side.where}_{found.layer}_overlay")
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import streamlit as st
 
+from dashboard.attribution_box import trust_with_box
 from dashboard.attribution_cells import Cell
 from dashboard.attribution_settings import Box
 from dashboard.charts import chart, look
@@ -35,16 +36,16 @@ CASCADE = (
 WORK = "Many passes: seconds with the bundled weights, minutes with networks of full width."
 
 
-def trust_job(cell: Cell, box: Box | None) -> TrustJob:
-    """The job of a cell's map."""
-    return TrustJob.of(cell.request, box)
+def trust_job(cell: Cell) -> TrustJob:
+    """The job of a cell's map, as in the matrix: a box needs no pass and is no part of it."""
+    return TrustJob.of(cell.request)
 
 
 def trust_strip(cell: Cell, box: Box | None) -> None:
     """The button, the bar, and what has been found by now."""
     study_panel(
-        trust_job(cell, box),
-        partial(_found, cell),
+        trust_job(cell),
+        partial(_found, cell, box),
         key=f"attribution_trust_{cell.where}",
         start="Can it be trusted?",
         about=WORK,
@@ -52,7 +53,8 @@ def trust_strip(cell: Cell, box: Box | None) -> None:
     )
 
 
-def _found(cell: Cell, found: Trust) -> None:
+def _found(cell: Cell, box: Box | None, measured: Trust) -> None:
+    found = trust_with_box(measured, box)
     colour, icon, title = VERDICTS[found.verdict]
     with st.container(key=f"attribution_verdict_{cell.where}", gap="xsmall"):
         st.markdown(f":{colour}[{icon} **{title}**]", help=" ".join(map(escaped, found.protocol)))

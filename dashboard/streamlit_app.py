@@ -95,6 +95,26 @@ INSIDE = [
         help="Switch channels off, mask a region, move the photo, and watch what happens.",
     ),
 ]
+TRANSFER = [
+    st.Page(
+        "app_pages/segmentation.py",
+        title="Segmentation",
+        icon=":material/texture:",
+        help="A class for every pixel: the classifier as convolutions, then FCN-32s, 16s and 8s.",
+    ),
+    st.Page(
+        "app_pages/detection.py",
+        title="Detection",
+        icon=":material/select_all:",
+        help="R-CNN and Fast R-CNN: which objects are in the photo, and where.",
+    ),
+    st.Page(
+        "app_pages/style.py",
+        title="Style",
+        icon=":material/brush:",
+        help="A photo painted in the style of another picture: what Gram matrices keep.",
+    ),
+]
 GRADIENT_FLOW = st.Page(
     "app_pages/gradient_flow.py",
     title="Gradient flow",
@@ -110,7 +130,12 @@ ABOUT = st.Page(
 )
 
 page = st.navigation(
-    {"": [COMPARE, GRADIENT_FLOW, ABOUT], "Architecture": ARCHITECTURE, "Inside": INSIDE},
+    {
+        "": [COMPARE, GRADIENT_FLOW, ABOUT],
+        "Architecture": ARCHITECTURE,
+        "Inside": INSIDE,
+        "Transfer": TRANSFER,
+    },
     position="top",
 )
 session.enter(page.url_path)

@@ -63,9 +63,23 @@ echo "Installing from $requirements (the first time: minutes, and several GB for
 quiet=
 [ -t 1 ] || quiet=--quiet # a log needs no progress bars; a person waiting does
 rm -f .venv/.installed-run .venv/.installed-dev
+# All opencv packages lie in one folder, and whichever was installed last wins: an older .venv may have another one
+# than requirements.txt asks for. Taking it away takes files of the right one along, so both go.
+for other in opencv-python opencv-python-headless opencv-contrib-python; do
+    if .venv/bin/python -m pip show --quiet "$other" >/dev/null 2>&1; then
+        .venv/bin/python -m pip uninstall --yes --quiet "$other" opencv-contrib-python-headless
+    fi
+done
 # shellcheck disable=SC2086  # quiet is none or one word
 PIP_DISABLE_PIP_VERSION_CHECK=1 .venv/bin/python -m pip install $quiet -r "$requirements" ||
     fail "the installation failed (pip's message is above); with network and disk space checked, run make again."
+
+# It asks for opencv-python-headless, which must not lie beside opencv-contrib-python-headless; pyproject.toml lists
+# what else it needs.
+if [ "$1" = dev ]; then
+    PIP_DISABLE_PIP_VERSION_CHECK=1 .venv/bin/python -m pip install $quiet --no-deps 'grad-cam>=1.5,<2' ||
+        fail "grad-cam could not be installed (pip's message is above); run make again."
+fi
 
 # What tests need includes what the dashboard needs.
 [ "$1" = run ] || echo "$wanted" >.venv/.installed-run

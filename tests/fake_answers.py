@@ -9,6 +9,7 @@ from PIL import Image
 
 from tests import (
     fake_computation,
+    fake_detection,
     fake_edits,
     fake_fields,
     fake_flow,
@@ -16,9 +17,10 @@ from tests import (
     fake_kernels,
     fake_maps,
     fake_patches,
+    fake_segmentation,
     fake_units,
 )
-from tests.fake_models import SAMPLES, provenance, rng, sample_photo
+from tests.fake_models import SAMPLES, TEXTURES, provenance, rng, sample_photo
 from vgg_viz.attribution.methods import METHODS, checked_parameters
 from vgg_viz.errors import (
     MissingImageError,
@@ -28,12 +30,16 @@ from vgg_viz.errors import (
 from vgg_viz.requests import (
     ActivationsRequest,
     AttributionRequest,
+    BoxScore,
     CarryingChannelsRequest,
     ClassifyRequest,
     CorrespondenceRequest,
     DenseMapRequest,
+    DetectedRegionRequest,
+    DetectionCardRequest,
     EditRequest,
     EffectiveFieldRequest,
+    ExplainedRequest,
     GalleryRequest,
     GradientFlowRequest,
     InvarianceRequest,
@@ -42,6 +48,8 @@ from vgg_viz.requests import (
     MethodCostRequest,
     PictureRequest,
     RecordingRequest,
+    SegmentationHeadsRequest,
+    SegmentationRequest,
     TopPatchesRequest,
     UnitRequest,
 )
@@ -90,6 +98,10 @@ class FakeAnswers:
                 self._edits,
             ),
             (fake_maps.MapsRequest, self._maps),
+            (DetectionCardRequest, fake_detection.card),
+            (DetectedRegionRequest, self._detected_region),
+            (SegmentationHeadsRequest, lambda _: fake_segmentation.heads()),
+            (SegmentationRequest | ExplainedRequest, self._segmentation),
         )
 
     def _gallery(self, request: GalleryRequest):
@@ -98,7 +110,7 @@ class FakeAnswers:
     def _photo(self, name: str) -> Image.Image:
         if name in self.images:
             return self.images[name]
-        if name in SAMPLES:
+        if name in (*SAMPLES, *TEXTURES):
             return sample_photo(name)
         if len(name) == 64:
             raise MissingImageError(
@@ -234,6 +246,20 @@ class FakeAnswers:
         for image in getattr(request, "images", None) or (request.image,):
             self._photo(image)
         return fake_maps.answer(request, info, provenance(info, request.precision))
+
+    def _detected_region(self, request: DetectedRegionRequest):
+        info = self._model(request.model)
+        self._photo(request.image)
+        return fake_detection.region(request, info, provenance(info, "fp32"))
+
+    def _segmentation(self, request: SegmentationRequest | ExplainedRequest):
+        info, photo = self._model(request.model), self._photo(request.image)
+        made_by = provenance(info, request.precision)
+        if isinstance(request, ExplainedRequest) and isinstance(request.output, BoxScore):
+            return fake_detection.explained(request, made_by)
+        if isinstance(request, ExplainedRequest):
+            return fake_segmentation.explained(request, info, made_by)
+        return fake_segmentation.segmentation(request, info, photo, made_by)
 
     def _unit(self, request: UnitRequest):
         info = self._model(request.model)

@@ -33,6 +33,7 @@ BUNDLED = [
 ]
 IMAGENET = ["tench", "cat", "crane", "crane", *(f"class {i}" for i in range(4, 1000))]
 SAMPLES = ("cat", "dog", "horse", "guitar", "mountain", "coffee", "rocket", "dahlia")
+TEXTURES = ("texture-swirls", "texture-mosaic")
 MEBI = 2**20
 
 

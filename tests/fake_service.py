@@ -20,6 +20,7 @@ from tests.fake_answers import FakeAnswers
 from tests.fake_models import (
     BUNDLED,
     SAMPLES,
+    TEXTURES,
     fake_model,
     fake_models,
     provenance,
@@ -114,6 +115,10 @@ class FakeService(FakeAnswers):
             networks=tuple(NetworkInfo(name, entry.title) for name, entry in NETWORKS.items()),
             initializations=tuple(SCHEMES.values()),
             datasets=(*fake_runs.DATASETS, *self.folders),
+            textures=tuple(
+                SampleInfo(name, name[8:].title(), "drawn by vgg-viz", "CC0 1.0", ())
+                for name in TEXTURES
+            ),
         )
 
     def run(self, request):

@@ -8,14 +8,16 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from tests import fake_occlusion, fake_trust
+from tests import fake_detection, fake_occlusion, fake_style, fake_trust
 from vgg_viz.errors import JobError
 from vgg_viz.requests import (
     AttributionRequest,
+    DetectionJob,
     FeatureVisJob,
     InversionJob,
     OcclusionRequest,
     StudyJob,
+    StyleJob,
     TopPatchesJob,
     TrustJob,
 )
@@ -122,8 +124,12 @@ def result_of(job: StudyJob, step: int, made_by: Provenance) -> StudyResult:
             return inversion(job, step, made_by)
         case TopPatchesJob():
             return PatchIndexing(job.source, 10 * step, 10 * STEPS, 12.5, (), 0.8 * step)
+        case DetectionJob():
+            return fake_detection.detection(job, step, STEPS, made_by)
         case OcclusionRequest():
             return fake_occlusion.occlusion(job, step, STEPS, made_by)
+        case StyleJob():
+            return fake_style.styled(job, step, STEPS, made_by)
         case TrustJob():
             return fake_trust.trust(job, step, STEPS, made_by)
     raise AssertionError(job)

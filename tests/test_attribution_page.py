@@ -11,8 +11,11 @@ import pytest
 
 from dashboard import attribution_occlusion
 from dashboard import service as dashboard_service
+from dashboard.attribution_cells import Cell
+from dashboard.attribution_evidence import bundle
 from dashboard.attribution_method import SHOWN
 from dashboard.attribution_settings import parameters_of, parameters_text, typed
+from dashboard.attribution_strips import Shown
 from dashboard.edits_code import program
 from fake_models import fake_models
 from fake_occlusion import occlusion
@@ -171,14 +174,19 @@ def test_trust_in_words_and_curves(app, fake, method, verdict):
     assert not asked(fake, TrustJob)
     app.button(key="attribution_trust_right_start").click().run()
     (job,) = asked(fake, TrustJob)
-    assert job.box == (0.2, 0.2, 0.8, 0.8)
+    assert job.box is None  # the box needs no pass: another one asks for nothing
     settled(app, fake, job)
+    assert "in the box" in texts(app)
     assert verdict in texts(app)
     assert "does no better than an edge detector" in texts(app).lower() or method == "grad_cam"
     deletion, insertion, cascade = charts(app)
     assert len(deletion["data"]) == len(insertion["data"]) == 4
     assert deletion["data"][0]["name"].startswith("this map")
     assert len(cascade["data"][0]["x"]) == 8
+    other = visit(whole_app(), fake, view="method", method=method)
+    assert verdict in texts(other)
+    assert "in the box" not in texts(other)
+    assert not asked(fake, TrustJob)
 
 
 def test_the_bundle_holds_map_and_trust(app, fake):
@@ -195,15 +203,10 @@ def test_the_bundle_holds_map_and_trust(app, fake):
 
 
 def _bundled(app, fake, job):
-    from dashboard.attribution_cells import Cell
-    from dashboard.attribution_method import bundle
-    from dashboard.attribution_settings import AttributionSettings
-
     assert app.get("download_button")
     info = fake.describe().model("zfnet_b:bundled")
     cell = Cell("left", info, METHODS["lrp"], job.attribution, 1.0)
-    found = fake.run(job.attribution)
-    return bundle(cell, AttributionSettings(), "A cat", {"lrp": "LRP"}, found)
+    return bundle([Shown(cell, fake.run(job.attribution), None)], None, "A cat", {"lrp": "LRP"})
 
 
 def test_a_square_slides_over_the_photo(app, fake):

@@ -1,5 +1,9 @@
 """Attributions through the real service with tiny networks: every method, all layers at once."""
 
+import random
+from concurrent.futures import ThreadPoolExecutor
+from itertools import cycle, islice, product
+
 import numpy as np
 import pytest
 
@@ -96,3 +100,32 @@ def test_sweeps_say_in_the_table_which_they_are():
 def test_what_a_sweep_has_not_is_named(service, change, message):
     with pytest.raises(UnknownNameError, match=message):
         service.run(LayerSweepRequest(VGG, "cat", **change))
+
+
+def test_two_people_at_once_get_no_wrong_map_in_200(service):
+    """Photos, networks, methods and classes in another order each; seeds keep the cache out."""
+    methods = ("grad_cam", "gradient", "guided_backprop", "deep_lift", "lrp", "occlusion")
+    kinds = list(product((ZFNET, VGG), ("cat", "dog"), methods, (1, 4)))
+
+    def asked(kind, seed):
+        model, photo, method, target = kind
+        settings = (("square", 48), ("stride", 32)) if method == "occlusion" else ()
+        request = AttributionRequest(
+            model, photo, target=target, method=method, parameters=settings, seed=seed
+        )
+        return service.run(request)
+
+    truth = {kind: asked(kind, 0).grid for kind in kinds}
+    assert len({grid.tobytes() for grid in truth.values()}) == len(kinds)
+
+    def person(number):
+        order = random.Random(number).sample(kinds, len(kinds))
+        return [
+            (kind, asked(kind, 1 + 1000 * number + i))
+            for i, kind in enumerate(islice(cycle(order), 100))
+        ]
+
+    with ThreadPoolExecutor(2) as people:
+        found = [pair for pairs in people.map(person, (1, 2)) for pair in pairs]
+    assert len(found) == len({answer.seed for _, answer in found}) == 200
+    assert [kind for kind, answer in found if not np.array_equal(answer.grid, truth[kind])] == []

@@ -46,7 +46,7 @@ def heard():
 @pytest.fixture
 def fake(monkeypatch):
     service = FakeService(fetch_step_seconds=0)
-    for module in (cli.photos, cli.weights):
+    for module in (cli.photos, cli.attribution, cli.weights):
         monkeypatch.setattr(module, "open_service", lambda _device="auto": nullcontext(service))
     return service
 

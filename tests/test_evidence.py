@@ -13,7 +13,9 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
+from vgg_viz import figures
 from vgg_viz.errors import InputError
+from vgg_viz.figures import evidence as figures_evidence
 from vgg_viz.figures import evidence_zip
 from vgg_viz.requests import AttributionRequest, PictureRequest, TrustJob
 from vgg_viz.results import MapEvidence, Picture
@@ -131,12 +133,13 @@ def test_the_same_evidence_is_the_same_file(bundle, maps, photo):
 class Links(HTMLParser):
     def __init__(self):
         super().__init__()
-        self.sources, self.tags, self.alts = [], [], []
+        self.sources, self.tags, self.alts, self.ids = [], [], [], []
 
     def handle_starttag(self, tag, attrs):
         self.tags.append(tag)
         found = dict(attrs)
         self.sources += [found[key] for key in ("src", "href") if key in found]
+        self.ids += [found["id"]] if "id" in found else []
         if tag == "img":
             self.alts.append(found.get("alt", ""))
 
@@ -145,14 +148,39 @@ def test_the_page_opens_alone(bundle):
     page = files_of(bundle)["evidence.html"].decode()
     links = Links()
     links.feed(page)
-    assert all(source.startswith("data:image/png;base64,") for source in links.sources)
-    assert len(links.sources) == 2
+    inside = [source for source in links.sources if source.startswith("#")]
+    assert inside == [f"#{name}" for name in links.ids] == ["#map_1", "#map_2"]
+    pictures = [source for source in links.sources if source not in inside]
+    assert all(source.startswith("data:image/png;base64,") for source in pictures)
+    assert len(pictures) == 2
     assert all(links.alts)
     assert "script" not in links.tags
     assert "b" not in links.tags, "text is escaped"
     assert "http" not in page
     for words in ("Grad-CAM", "deletion area", "SHA-256", "align_corners=False", "api.cam("):
         assert words in page
+
+
+def test_the_overview_tells_every_verdict_and_the_scale_that_was_drawn(maps, photo, monkeypatch):
+    first, second = maps
+    shared = [replace(first, limit=0.25), replace(second, limit=0.25)]
+    files = files_of(evidence_zip(shared, photo, CREDIT, titles=TITLES))
+    page = files["evidence.html"].decode()
+    overview = page[: page.index('id="map_1"')]
+    assert "2 maps" in overview
+    assert "not measured" in overview
+    assert figures.strip_words(first.trust) in overview
+    assert f"<td>{first.trust.curves.deletion.area:.2f}</td>" in overview
+    assert "Drawn up to 0.25, shared" in page
+    for described in json.loads(files["manifest.json"])["maps"]:
+        assert described["normalisation"]["drawn_limit"] == 0.25
+    # Noise makes a zip no smaller: above a limit the maps with random weights stay out of it.
+    monkeypatch.setattr(figures_evidence, "CASCADE_BYTES", 0)
+    files = files_of(evidence_zip(maps, photo, CREDIT, titles=TITLES))
+    with np.load(io.BytesIO(files["maps.npz"]), allow_pickle=False) as arrays:
+        assert not [name for name in arrays if "random_1" in name]
+        assert "map_1_random_deletion" in arrays
+    assert "too many for this bundle" in json.loads(files["manifest.json"])["maps"][0]["notes"][-1]
 
 
 def test_its_python_makes_the_maps_again(bundle, tmp_path, service):

@@ -13,7 +13,8 @@ from torch import nn
 from tests.questions import seen_of
 from tests.test_capture import assert_same, snapshot
 from tests.tiny import ALL_NETWORKS, logits, tiny_image, tiny_network
-from vgg_viz.attribution.fast_passes import FastPasses, WinogradConv
+from vgg_viz.attribution import fast_passes
+from vgg_viz.attribution.fast_passes import FastPasses, WinogradConv, with_fast_gradients
 from vgg_viz.attribution.incremental import Patches, PhotoPass, Watched
 
 
@@ -26,12 +27,12 @@ def changed(image, corners, values):
     return made
 
 
-def compare(name, corners, size, *, seed=0):
+def compare(name, corners, size, *, seed=0, many=False):
     """Logits by windows and by full passes; returns how far the patches move them."""
     network, image, seen = tiny_network(name), tiny_image(name), seen_of(name)
     generator = torch.Generator().manual_seed(seed)
     values = torch.randn(len(corners), 3, *size, generator=generator)
-    passes = PhotoPass(network, seen.image, seen.outputs)
+    passes = PhotoPass(network, seen.image, seen.outputs, many=many)
     found = torch.empty(len(corners), seen.logits.shape[1])
     batches = passes.batches(corners, size, 5)
     assert sorted(at for batch in batches for at in batch) == list(range(len(corners)))
@@ -51,6 +52,27 @@ def test_windows_at_every_border_equal_full_passes(name):
     for size in ((20, 20), (7, 13)):
         rows, columns = (sorted({0, 3, side // 2 - 5, side - s - 1, side - s}) for s in size)
         assert compare(name, [(y, x) for y in rows for x in columns], size) > 0.01
+
+
+@pytest.mark.parametrize("name", ["zfnet_b", "vgg11_bn", "vgg16"])
+def test_windows_through_the_tiles_of_fast_passes_equal_full_passes(name, monkeypatch):
+    """Every convolution that can, however few its channels; windows at borders and whole maps."""
+    monkeypatch.setattr(fast_passes, "LEAST_CHANNELS", 1)
+    runs = []
+    for way in ("change", "change_all_round"):
+        plain = getattr(WinogradConv, way)
+
+        def noted(self, *given, way=way, plain=plain):
+            runs.append(way)
+            return plain(self, *given)
+
+        monkeypatch.setattr(WinogradConv, way, noted)
+    side = tiny_image(name).shape[-1]
+    for size in ((20, 20), (side - 4, side - 9)):
+        rows, columns = (sorted({0, 3, side - s - 1, side - s}) for s in size)
+        places = [(y, x) for y in rows for x in columns if max(y, x) + max(size) <= side]
+        assert compare(name, places, size, many=True) > 0.01
+    assert set(runs) == {"change", "change_all_round"}
 
 
 @pytest.mark.parametrize("name", ALL_NETWORKS)
@@ -145,9 +167,22 @@ def test_winograd_is_the_convolution(size, padding, count, bias):
     maps = torch.randn(count, 5, *size, generator=generator)
     with torch.inference_mode():
         expected = conv.double()(maps.double())
-        found = WinogradConv(conv.float())(maps)
+        found = WinogradConv.of(conv.float())(maps)
     assert found.shape == expected.shape
     np.testing.assert_allclose(found, expected, atol=3e-4, rtol=0)
+
+
+@given(count=st.integers(1, 7), size=st.tuples(st.integers(1, 9), st.integers(1, 9)))
+def test_maps_beside_each_other_on_a_sheet_do_not_touch(count, size):
+    generator = torch.Generator().manual_seed(4)
+    conv = nn.Conv2d(3, 2, 3, bias=False)
+    nn.init.normal_(conv.weight, generator=generator)
+    maps = torch.randn(count, 3, *size, generator=generator)
+    with torch.inference_mode():
+        expected = torch.nn.functional.conv2d(maps, conv.weight, padding=2)
+        found = WinogradConv.of(conv).change_all_round(maps)
+    assert found.shape == expected.shape
+    np.testing.assert_allclose(found, expected, atol=1e-4, rtol=0)
 
 
 def test_winograd_in_bf16_stays_near_plain_bf16():
@@ -159,7 +194,7 @@ def test_winograd_in_bf16_stays_near_plain_bf16():
         exact = conv(maps)
         conv, maps = conv.bfloat16(), maps.bfloat16()
         plain = float((conv(maps).float() - exact).abs().mean())
-        found = float((WinogradConv(conv)(maps).float() - exact).abs().mean())
+        found = float((WinogradConv.of(conv)(maps).float() - exact).abs().mean())
     assert 0 < found < 5 * plain
 
 
@@ -168,7 +203,7 @@ def test_one_tile_of_winograd_by_hand():
     conv = nn.Conv2d(1, 1, 3, padding=1, bias=False)
     nn.init.ones_(conv.weight)
     ramp = torch.arange(16.0).view(1, 1, 4, 4)
-    found = WinogradConv(conv)(ramp)[0, 0]
+    found = WinogradConv.of(conv)(ramp)[0, 0]
     expected = [[10, 18, 24, 18], [27, 45, 54, 39], [51, 81, 90, 63], [42, 66, 72, 50]]
     np.testing.assert_allclose(found, expected, atol=1e-4)
 
@@ -183,3 +218,27 @@ def test_fast_passes_take_wide_convolutions_only_and_leave_the_network():
     images = torch.randn(2, 128, 6, 7, generator=torch.Generator().manual_seed(0))
     np.testing.assert_allclose(fast(images), logits(network, images), atol=1e-5)
     assert_same(before, snapshot(network))
+
+
+@pytest.mark.parametrize("padding", [0, 1, 2])
+def test_the_fast_way_back_is_the_derivative(padding, monkeypatch):
+    monkeypatch.setattr(fast_passes, "LEAST_CHANNELS", 1)
+    generator = torch.Generator().manual_seed(3)
+    conv, wide = nn.Conv2d(5, 7, 3, padding=padding), nn.Conv2d(7, 4, 3, padding=3)
+    for parameter in (*conv.parameters(), *wide.parameters()):
+        nn.init.normal_(parameter, generator=generator)
+    layers = [conv, nn.ReLU(), wide]
+    kinds = [type(layer).__name__ for layer in with_fast_gradients(layers)]
+    assert kinds == ["_FastBack", "ReLU", "Conv2d"]
+    image = torch.randn(2, 5, 9, 14, generator=generator)
+    found = []
+    for run in (layers, with_fast_gradients(layers)):
+        leaf = image.clone().requires_grad_()
+        made = leaf
+        for layer in run:
+            made = layer(made)
+        found.append((made.detach(), *torch.autograd.grad(made.square().sum(), leaf)))
+    assert torch.equal(found[0][0], found[1][0])
+    largest = float(found[0][1].abs().max())
+    np.testing.assert_allclose(found[1][1], found[0][1], atol=1e-5 * largest, rtol=0)
+    assert all(parameter.grad is None for parameter in conv.parameters())

@@ -1,5 +1,6 @@
 """Our modules compute what torchvision's and pytorchcv's do, bit for bit, from the same weights."""
 
+import copy
 import gc
 
 import pytest
@@ -10,7 +11,7 @@ from pytorchcv.models import zfnet as pytorchcv_zfnet
 from torch import nn
 
 from tests.tiny import logits
-from tiny import ALL_NETWORKS, tiny_config, tiny_network
+from tiny import ALL_NETWORKS, tiny_config, tiny_image, tiny_network
 from vgg_viz.errors import CheckpointError
 from vgg_viz.models.configs import NETWORKS, build
 from vgg_viz.models.keymaps import (
@@ -209,3 +210,22 @@ def test_he_initialisation_has_variance_2_over_fan_in():
         fan_in = layer.weight[0].numel()
         assert layer.weight.std().item() == pytest.approx((2 / fan_in) ** 0.5, rel=0.02)
         assert not layer.bias.any()
+
+
+@pytest.mark.parametrize("name", ["zfnet_b", "vgg11_lrn"])
+def test_response_norm_runs_in_bf16_and_is_torchs_in_fp32(name):
+    network = tiny_network(name)
+    norm = next(m for m in network.modules() if isinstance(m, nn.LocalResponseNorm))
+    plain = nn.LocalResponseNorm(norm.size, norm.alpha, norm.beta, norm.k)
+    maps = 3 * torch.randn(2, 9, 5, 5, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(norm(maps), plain(maps))
+    assert norm(maps.double()).dtype == torch.float64
+    half = norm(maps.bfloat16())
+    assert half.dtype == torch.bfloat16
+    torch.testing.assert_close(half, plain(maps.bfloat16().float()).bfloat16())
+    assert not norm.state_dict()
+    image = tiny_image(name)
+    with torch.no_grad():
+        exact = network(image)
+        found = copy.deepcopy(network).bfloat16()(image.bfloat16()).float()
+    assert float((found - exact).abs().max()) < 0.1 * float(exact.abs().max())

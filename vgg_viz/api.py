@@ -25,13 +25,16 @@ from vgg_viz.models.configs import spec
 from vgg_viz.requests import (
     AttributionRequest,
     ClassifyRequest,
+    DetectionJob,
     EditRequest,
     FeatureVisJob,
     InversionJob,
     LayerKernelsRequest,
     LayerMapsRequest,
     ReconstructionRequest,
+    SegmentationRequest,
     StudyJob,
+    StyleJob,
     Term,
     TopPatchesJob,
     TopPatchesRequest,
@@ -39,6 +42,7 @@ from vgg_viz.requests import (
 from vgg_viz.results import (
     Attribution,
     Classification,
+    Detection,
     Edited,
     FeatureVis,
     Inversion,
@@ -46,7 +50,9 @@ from vgg_viz.results import (
     LayerKernels,
     LayerMaps,
     Reconstruction,
+    Segmentation,
     StudyResult,
+    Styled,
     TopPatches,
 )
 from vgg_viz.service.engine import ModelService
@@ -169,6 +175,60 @@ def invert(
     return found
 
 
+def detect(
+    photo: Photo,
+    model: str = "vgg16",
+    *,
+    service: ModelService | None = None,
+    watch: Watch | None = None,
+    **more: Any,
+) -> Detection:
+    """Objects by R-CNN: every proposal with its scores; `.objects(least, overlap)` are the found.
+
+    `more` goes to DetectionJob (way="fast", proposals).
+    """
+    with _opened(service) as asked:
+        job = DetectionJob(model, named_photo(asked, photo), **more)
+        found = finished(asked, job, watch)
+    assert isinstance(found, Detection)  # noqa: S101 - what the job's type says
+    return found
+
+
+def segment(
+    photo: Photo,
+    model: str = "vgg16",
+    *,
+    longest: int | None = None,
+    service: ModelService | None = None,
+) -> Segmentation:
+    """The class of every pixel by FCN-32s, 16s and 8s: `.net(8).labels` is (H, W).
+
+    `longest` is the side in px that the photo is scaled to; None: as the nets were trained.
+    """
+    with _opened(service) as asked:
+        return asked.run(SegmentationRequest(model, named_photo(asked, photo), longest))
+
+
+def style(
+    photo: Photo,
+    style: Photo,
+    model: str = "vgg16",
+    *,
+    service: ModelService | None = None,
+    watch: Watch | None = None,
+    **more: Any,
+) -> Styled:
+    """The photo painted in the style of another picture: a file, a photo, or a texture.
+
+    `more` goes to StyleJob (content_weight, style_weight, start, size, steps, ...).
+    """
+    with _opened(service) as asked:
+        job = StyleJob(model, named_photo(asked, photo), named_style(asked, style), **more)
+        found = finished(asked, job, watch)
+    assert isinstance(found, Styled)  # noqa: S101 - what the job's type says
+    return found
+
+
 def top_patches(
     model: str = "vgg16",
     layer: str | None = None,
@@ -223,6 +283,21 @@ def named_photo(service: ModelService, photo: Photo) -> str:
     raise InputError(
         f"{photo} is neither a file nor a bundled photo. Bundled are: {', '.join(samples)}."
     )
+
+
+def named_style(service: ModelService, picture: Photo) -> str:
+    """The same for a style picture, which may be a texture: "texture-mosaic", or "mosaic" alone.
+
+    A file goes first, then a texture, then a photo.
+    """
+    textures = [texture.name for texture in service.describe().textures]
+    found = next((name for name in textures if str(picture) in (name, name[8:])), None)
+    if found is not None and not Path(picture).expanduser().is_file():
+        return found
+    try:
+        return named_photo(service, picture)
+    except InputError as error:
+        raise InputError(f"{error} Textures are: {', '.join(textures)}.") from error
 
 
 def last_convolution(model: str) -> str:

@@ -5,6 +5,7 @@ import streamlit as st
 from dashboard import (
     attribution_controls,
     attribution_layers,
+    attribution_look,
     attribution_matrix,
     attribution_method,
     attribution_occlusion,
@@ -27,6 +28,7 @@ offered = service.get_service().describe()
 selection, settings = session.view(offered, AttributionSettings)
 infos = {where: model_info(offered, selection.side(where).model) for where in WHERE}
 
+attribution_look.note_bad_look()
 controls.notes()
 attribution_controls.head(settings, offered)
 attribution_controls.photo_row(selection, settings, offered, infos)

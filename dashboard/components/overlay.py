@@ -5,7 +5,7 @@ from dashboard.components.register import register
 _OVERLAY = register(
     "overlay",
     """
-<figure class="overlay">
+<div class="host"><figure class="overlay">
   <div class="stage" role="img" tabindex="0">
     <canvas class="photo"></canvas><canvas class="heat"></canvas>
     <div class="box" hidden></div><div class="cell" hidden></div>
@@ -21,6 +21,9 @@ _OVERLAY = register(
     </label>
   </div>
 </figure>
+<dialog>
+  <header><p class="name"></p><button class="close" type="button">Close</button></header>
+</dialog></div>
 """,
 )
 

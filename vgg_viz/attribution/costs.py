@@ -51,11 +51,11 @@ def _windows(settings: Settings, _: int, input_size: int) -> Passes:
     """Occlusion: each place computes its own windows, about this share of a pass.
 
     Their layers see the square and a border: for VGG-16 at 224 px and a square of 32 px this gives
-    0.15, which is what the windows took of the time of whole passes (CPU, one thread).
+    0.12, which is what the windows took of the time of whole passes (CPU, one thread).
     """
     square = min(_number(settings, "square"), input_size)
     along = -(-(input_size - square) // _number(settings, "stride")) + 1
-    share = min(1.0, (square / input_size + 0.25) ** 2)
+    share = min(1.0, (square / input_size + 0.2) ** 2)
     return Passes(along**2 * share, 0)
 
 

@@ -102,7 +102,7 @@ def curves(
     insertion = [ends.blurry, *[0.0] * (len(counts) - 2), ends.whole]
     jobs = [(into, at) for into in (deletion, insertion) for at in range(1, len(counts) - 1)]
     ranks = ranks.reshape(1, 1, side, side).to(question.image.device)
-    for portion in portions(len(jobs), images_a_step(question, backward=False)):
+    for portion in portions(len(jobs), images_a_step(question)):
         chosen = [jobs[i] for i in portion]
         images = [
             torch.where(ranks < counts[at], ends.mean_colour, question.image)

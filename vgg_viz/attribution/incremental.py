@@ -8,8 +8,10 @@ equal size are stacked into a batch; from where they cover the whole map, layers
 A convolution of stride 1 is linear: its output changes by the convolution of what its input
 changed by. Padding that difference with k - 1 zeros costs 9 products an input unit for 3 x 3, not
 9 an output unit, because the taps on the zeros are left out; the windows of the input are the
-smaller ones. Everything else reads a window with the border it needs. Both are exact: only the
-order of the float additions differs from that of a full pass.
+smaller ones. Everything else reads a window with the border it needs. Nothing is left out:
+results differ from a full pass's by float rounding alone. With `many`, wide convolutions on a CPU
+take the tiles of `fast_passes`, whose rounding is about five times a plain convolution's, here of
+the difference and not of the whole.
 """
 
 from collections.abc import Mapping, Sequence
@@ -55,7 +57,8 @@ class PhotoPass:
     """One photo's pass through a flat network, kept to be changed in windows.
 
     `outputs` are outputs of layers by name, as an Inspection has them; what is missing is
-    computed. Nothing of the network or of `outputs` is changed. The network is in eval mode.
+    computed. Nothing of the network or of `outputs` is changed. The network is in eval mode. `many`
+    pictures pay for transforming the kernels of wide convolutions, which are kept with this.
     """
 
     def __init__(
@@ -74,7 +77,7 @@ class PhotoPass:
         self._maps = [self.image]
         self._padded: dict[int, Tensor] = {}
         self._fast = {
-            at: WinogradConv(module)
+            at: WinogradConv.of(module)
             for at, (_, module) in enumerate(self._layers)
             if many and pays(module)
         }
@@ -138,6 +141,9 @@ class PhotoPass:
         if isinstance(state, Patches) and not _windowed(module):
             state = self._whole(at, state)
         if not isinstance(state, Patches):
+            if at in self._fast:
+                fast = self._fast[at]
+                return self._maps[at + 1] + fast.change(state - self._maps[at], fast.padding)
             return module(state)  # type: ignore[no-any-return]
         if isinstance(module, ELEMENTWISE):
             return Patches(module(state.values), state.corners)
@@ -152,14 +158,11 @@ class PhotoPass:
         """A convolution of stride 1: the photo's output plus that of the difference."""
         before, after = self._maps[at], self._maps[at + 1]
         difference = patches.values - _windows(before, patches.corners, patches.size)
-        grown = [_reach(conv, axis) for axis in AXES]
+        grown = _reach(conv, 0), _reach(conv, 1)
         if at in self._fast:
-            change = self._fast[at].change(difference)
+            change = self._fast[at].change_all_round(difference)
         else:
-            around = grown[0], grown[1]
-            change = F.conv2d(
-                difference, conv.weight, None, 1, around, conv.dilation, conv.groups
-            )
+            change = F.conv2d(difference, conv.weight, None, 1, grown, conv.dilation, conv.groups)
         first, size = _touched(conv, patches, after)
         padding = torch.tensor([_pair(conv.padding)]).T
         offset = first - (patches.corners - torch.tensor([grown]).T + padding)

@@ -23,7 +23,7 @@ def score_cam(question: Question) -> Iterator[Partial]:
     the maps of the scores of the masked photos. A map that is the same everywhere has no scale: its
     mask is 0, as in pytorch-grad-cam, and one pass of the empty photo serves all of them.
     """
-    maps, network = question.activations, FastPasses(question.network)
+    maps = question.activations
     spread = maps[0].float().flatten(1)
     alive = (spread.amax(1) > spread.amin(1)).nonzero()[:, 0].tolist()
     scores = torch.full((maps.shape[1],), float("-inf"), device=maps.device)
@@ -37,6 +37,7 @@ def score_cam(question: Question) -> Iterator[Partial]:
         scores[blank] = question.scores(torch.zeros_like(question.image))
         done = 1
         yield Partial(_weighted(maps, scores), done, total)
+    network = FastPasses(question.network)
     for places in steps:
         channels = [alive[i] for i in places]
         masks = unit_masks(maps[0, channels], question.image.shape[2:])
@@ -138,6 +139,7 @@ def rise(question: Question) -> Iterator[Partial]:
     scores = torch.zeros((), device=by_score.device)
     network = FastPasses(question.network)
     done = 0
+    yield Partial(torch.zeros_like(plain), done, count)
     for places in portions(count, images_a_step(question, backward=False)):
         some = slice(places.start, places.stop)
         masks = moved_masks(grids[some], shifts[some], side).to(by_score.device)

@@ -72,36 +72,38 @@ class Sweep:
     """The square's way over the photo; `logits` (places, classes) fills up, NaN until then."""
 
     def __init__(self, question: Question, squares: Squares, fill: Tensor) -> None:
-        seen = question.seen
         self.squares = squares
         self.image, self.fill = question.image, fill
-        self.pass_ = PhotoPass(question.network, seen.image, seen.outputs, many=True)
         self.done: list[int] = []
         self.logits = torch.full(
-            (len(squares.corners), seen.logits.shape[1]), float("nan"), device=fill.device
+            (len(squares.corners), question.seen.logits.shape[1]),
+            float("nan"),
+            device=fill.device,
         )
-        self._batch = question.batch
+        self._question = question
 
     def run(self, strongest: StrongestMap | None = None) -> Iterator[list[int]]:
         """Yield after every batch of windows: which places have their logits since the last time.
 
         Nothing is yielded from within a block that changes torch's state.
         """
-        size = self.squares.size
+        size, question = self.squares.size, self._question
+        # Lives as long as it is needed: what it keeps is large.
+        whole = PhotoPass(question.network, question.image, question.seen.outputs, many=True)
         corners = [self._fitting(corner) for corner in self.squares.corners]
-        order = self.pass_.batches(corners, (size, size), self._batch)
+        order = whole.batches(corners, (size, size), question.batch)
         waiting: list[int] = []
         features: list[Tensor] = []
         for number, places in enumerate(order, start=1):
             watched = None if strongest is None else Watched(strongest.layer, strongest.channel, [])
             patches = Patches(self._patches(places), torch.tensor([corners[i] for i in places]).T)
-            features.append(self.pass_.features(patches, watched))
+            features.append(whole.features(patches, watched))
             waiting += places
             if strongest is not None and watched is not None:
                 strongest.sums[places] = watched.sums[0].to(strongest.sums)
             finished: list[int] = []
             if number == len(order) or len(waiting) >= DENSE_TOGETHER:
-                self.logits[waiting] = self.pass_.dense(torch.cat(features)).float()
+                self.logits[waiting] = whole.dense(torch.cat(features)).float()
                 self.done += waiting
                 finished, waiting, features = waiting, [], []
             yield finished

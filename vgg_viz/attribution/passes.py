@@ -1,14 +1,17 @@
 """Gradients of the score at many images, a short step at a time."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from vgg_viz.attribution.fast_passes import with_fast_gradients
 from vgg_viz.attribution.question import Partial, Question
 from vgg_viz.attribution.steps import images_a_step, portions
 
+Layer = Callable[[Tensor], Tensor]
+FAST_FROM = 8  # images: for fewer, transforming the kernels takes longer than it saves
 STEPS_A_GROUP = 4  # that share one pass through the linear layers; their graphs are held meanwhile
 
 
@@ -32,7 +35,10 @@ def gradients_of_many(
     the 411 MB of VGG-16's fc6 are read once for all of them, while a step stays short.
     """
     size = images_a_step(question)
-    layers = _layers(question.network)
+    layers: Sequence[Layer] = _layers(question.network)
+    if count >= FAST_FROM:
+        layers = with_fast_gradients(_layers(question.network))
+        yield None
     flat = next((i for i, layer in enumerate(layers) if isinstance(layer, nn.Flatten)), 0)
     for group in portions(count, min(question.batch, STEPS_A_GROUP * size)):
         parts = [group[start : start + size] for start in range(0, len(group), size)]
@@ -67,7 +73,7 @@ def _layers(network: nn.Sequential) -> list[nn.Module]:
     return list(network.children()) if plain else [network]
 
 
-def _run(layers: list[nn.Module], images: Tensor) -> Tensor:
+def _run(layers: Sequence[Layer], images: Tensor) -> Tensor:
     """Through `layers`, with ReLUs that write over their input: the same bits in half the memory.
 
     Nobody looks at what a layer made here, and the modules themselves are not touched.

@@ -23,9 +23,10 @@ def integrated_gradients(question: Question) -> Iterator[Partial]:
     way = image.float() - start.float()  # (1, 3, H, W)
     places, weights = legendre(question.count("steps"))
     order = spread(len(places))
-    gained = _gain(question, [start])
+    gained = _own_score(question) - question.scores(start).item()
     total, weight = torch.zeros_like(way), 0.0
     newest = nothing_yet(question, len(order))
+    yield newest
 
     def images(part: range) -> Tensor:
         return on_the_way(start, way, [places[order[i]] for i in part])
@@ -52,10 +53,13 @@ def gradient_shap(question: Question) -> Iterator[Partial]:
     count = question.count("samples")
     drawn = torch.randint(len(starts), (count,), generator=generator).tolist()
     places = torch.rand(count, generator=generator).tolist()
-    scores = _scores(question, starts)
-    own = float(question.target.score(question.seen.logits.detach()).float()[0])
+    own = _own_score(question)
     total = torch.zeros_like(image[0], dtype=torch.float32)
     newest = nothing_yet(question, count)
+    scores: list[float] = []
+    for part in portions(len(starts), images_a_step(question)):
+        scores += question.scores(torch.cat([starts[i] for i in part])).tolist()
+        yield newest
 
     def ends(part: range) -> tuple[Tensor, Tensor]:
         chosen = torch.cat([starts[drawn[i]] for i in part])
@@ -117,14 +121,5 @@ def on_the_way(start: Tensor, way: Tensor, places: Sequence[float]) -> Tensor:
     return made.to(start.dtype).contiguous(memory_format=torch.channels_last)
 
 
-def _gain(question: Question, starts: Sequence[Tensor]) -> float:
-    own = float(question.target.score(question.seen.logits.detach()).float()[0])
-    return own - float(np.mean(_scores(question, starts)))
-
-
-def _scores(question: Question, starts: Sequence[Tensor]) -> list[float]:
-    size = images_a_step(question, backward=False)
-    scores: list[float] = []
-    for part in portions(len(starts), size):
-        scores += question.scores(torch.cat([starts[i] for i in part])).tolist()
-    return scores
+def _own_score(question: Question) -> float:
+    return float(question.target.score(question.seen.logits.detach()).float()[0])

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from vgg_viz.attribution.question import Partial, Question
 from vgg_viz.attribution.relevance_rules import (
@@ -150,7 +150,7 @@ def _start(question: Question, logits: Tensor) -> Tensor:
 
 
 def _passed_over(rows: tuple[Step, ...]) -> tuple[str, ...]:
-    norms = [step.names[0] for step in rows if type(step.module).__name__ == "LocalResponseNorm"]
+    norms = [step.names[0] for step in rows if isinstance(step.module, nn.LocalResponseNorm)]
     if not norms:
         return ()
     return (f"Relevance passes local response normalisation ({', '.join(norms)}) unchanged.",)

@@ -18,8 +18,11 @@ from vgg_viz.attribution.question import Partial, Question
 from vgg_viz.attribution.steps import images_a_step, portions
 
 Float64 = NDArray[np.float64]
-LIME_WIDTH = 0.25  # of the kernel over the cosine distance, lime's default
-LIME_RIDGE = 1.0  # weight of |coefficients|^2, lime's default
+# Defaults of the authors' program, github.com/marcotcr/lime, for images: the width of the kernel
+# over the cosine distance, and the weight of |coefficients|^2. Its kernel is the square root of the
+# paper's exp(-d^2 / width^2).
+LIME_WIDTH = 0.25
+LIME_RIDGE = 1.0
 COMPACTNESS = 0.4  # weight of a distance of one cell against the colours' range
 
 
@@ -52,14 +55,16 @@ def lime(question: Question) -> Iterator[Partial]:
     """LIME of Ribeiro et al. (arXiv 1602.04938): coefficients of a weighted ridge regression.
 
     Every part is there with probability 1/2, the first sample is the whole photo. Samples weigh
-    exp(-d^2 / 0.25^2), d the cosine distance from the whole photo. (H, W): each part's coefficient.
+    exp(-d^2 / (2 x 0.25^2)), d the cosine distance from the whole photo, as in the authors'
+    program. (H, W): each part's coefficient.
     """
     parts = _segments_of(question)
     names, count = int(parts.max()) + 1, question.count("samples")
+    yield Partial(_painted(question, parts, np.zeros(names)), 0, count)
     there = torch.rand(count, names, generator=question.generator()) < 0.5
     there[0] = True
     table = there.numpy().astype(np.float64)
-    weights = np.exp(-((1 - np.sqrt(table.mean(1))) ** 2) / LIME_WIDTH**2)
+    weights = np.exp(-((1 - np.sqrt(table.mean(1))) ** 2) / (2 * LIME_WIDTH**2))
     for done, scores in _scored(question, parts, there):
         found, fit = ridge(table[:done], scores, weights[:done], LIME_RIDGE)
         yield Partial(
@@ -92,6 +97,7 @@ def kernel_shap(question: Question) -> Iterator[Partial]:
     blank = baseline(question, question.choice("baseline"), question.generator())
     whole = question.target.score(question.seen.logits.detach())[0].item()
     empty = question.scores(blank)[0].item()
+    yield Partial(_painted(question, parts, np.zeros(names)), 0, len(there))
     table = there.numpy().astype(np.float64)
     if names == 1:
         yield Partial(_painted(question, parts, np.array([whole - empty])))

@@ -6,7 +6,7 @@ map of networks whose weights are random from the top down, its spread over seed
 points into a box.
 """
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, MutableMapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -80,8 +80,18 @@ class _Watched(Question):
         return super().generator()
 
 
-def examine(question: Question, method: str, extent: Extent, found: Examination) -> Iterator[None]:
-    """Fill `found`; each `next` is one short step. `extent` was checked before."""
+Known = MutableMapping[tuple[str, tuple[int, ...]], MapCurves]
+
+
+def examine(
+    question: Question, method: str, extent: Extent, found: Examination, known: Known | None = None
+) -> Iterator[None]:
+    """Fill `found`; each `next` is one short step. `extent` was checked before.
+
+    `known` has the curves of maps that know nothing, of the same network, photo, class, extent and
+    seed: they are the same for every method, and are added to it when they are not there.
+    """
+    known = {} if known is None else known
     cost = _cost(question, method)
     layers = weighted_layers(question.network)
     stepwise = METHODS[method].stepwise
@@ -107,7 +117,13 @@ def examine(question: Question, method: str, extent: Extent, found: Examination)
     yield
     found.curves = yield from _curves("map", [grid], question, ends, extent, found)
     for name, others in _references(question, grid, extent):
-        found.references.append((yield from _curves(name, others, question, ends, extent, found)))
+        # Random maps have the resolution of the map they stand beside.
+        key = name, tuple(grid.shape) if name == "random" else ()
+        if key in known:
+            found.done += 2 * (extent.points - 1) * len(others)
+        else:
+            known[key] = yield from _curves(name, others, question, ends, extent, found)
+        found.references.append(known[key])
     yield from _cascade(question, method, rows, cost, found)
     if watched.drawn:
         found.seeds = yield from _spread(question, method, extent.seeds, cost, found)

@@ -12,10 +12,11 @@ import typer
 
 from vgg_viz import __version__
 from vgg_viz.cli.activations import activations
-from vgg_viz.cli.attribution import attribute, methods
+from vgg_viz.cli.attribution import attribute, cam, methods
 from vgg_viz.cli.bench_attribution import bench_attribution
 from vgg_viz.cli.clips import clip
 from vgg_viz.cli.correspondence import correspondence
+from vgg_viz.cli.detect import detect
 from vgg_viz.cli.edits import edit
 from vgg_viz.cli.evidence import evidence, replay
 from vgg_viz.cli.feature_vis import feature_vis
@@ -23,9 +24,11 @@ from vgg_viz.cli.filters import deconv, filters
 from vgg_viz.cli.inversion import invert
 from vgg_viz.cli.ledger import diff
 from vgg_viz.cli.networks import describe
-from vgg_viz.cli.photos import cam, classify
+from vgg_viz.cli.photos import classify
 from vgg_viz.cli.runs import commands as runs_commands
+from vgg_viz.cli.segment import segment
 from vgg_viz.cli.server import dashboard
+from vgg_viz.cli.style import style
 from vgg_viz.cli.top_patches import top_patches
 from vgg_viz.cli.units import unit
 from vgg_viz.cli.weights import commands as weights_commands
@@ -50,7 +53,10 @@ app.command()(replay)
 app.command()(bench_attribution)
 app.command()(top_patches)
 app.command()(invert)
+app.command()(detect)
+app.command()(segment)
 app.command()(correspondence)
+app.command()(style)
 app.add_typer(weights_commands, name="weights")
 app.add_typer(runs_commands, name="runs")
 

@@ -1,4 +1,4 @@
-"""`vgg-viz attribute` and `vgg-viz methods`: every method of attribution, and what there are."""
+"""`vgg-viz cam`, `attribute` and `methods`: every method of attribution, and what there are."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -13,10 +13,17 @@ from vgg_viz.cli.files import about_weights, check_file, photo_credit, write_pic
 from vgg_viz.cli.photos import (
     Device,
     DeviceOption,
+    LayerOption,
+    MapOut,
     Model,
+    Opacity,
     Photo,
+    PictureOut,
     Precision,
     PrecisionOption,
+    SeedOption,
+    TargetOption,
+    VersusOption,
     attribution_fields,
     caption,
     class_index,
@@ -43,23 +50,13 @@ def attribute(
             help="A setting of the method, name=value; `vgg-viz methods METHOD` has them."
         ),
     ] = None,
-    out: Annotated[
-        Path, typer.Option("--out", "-o", help="The picture, a .png, or a page with it, an .html.")
-    ] = Path("attribution.png"),
-    layer: Annotated[
-        str | None, typer.Option(help="A layer such as conv5_3; the last convolution by default.")
-    ] = None,
-    target: Annotated[
-        str | None, typer.Option(help="A class, by name or index; the most probable by default.")
-    ] = None,
-    versus: Annotated[
-        str | None, typer.Option(help="Why not this class? Explains the difference of the logits.")
-    ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of methods that draw random numbers.")] = 0,
-    npz: Annotated[
-        Path | None, typer.Option(help="Also write the raw, signed map and where it came from.")
-    ] = None,
-    opacity: Annotated[float, typer.Option(min=0, max=1, help="Of the map.")] = 0.5,
+    out: PictureOut = Path("attribution.png"),
+    layer: LayerOption = None,
+    target: TargetOption = None,
+    versus: VersusOption = None,
+    seed: SeedOption = 0,
+    npz: MapOut = None,
+    opacity: Opacity = 0.5,
     output: Annotated[Format, typer.Option("--format")] = Format.TABLE,
     device: DeviceOption = Device.AUTO,
     precision: PrecisionOption = Precision.FP32,
@@ -98,6 +95,36 @@ def attribute(
     if npz is not None:
         write_npz(npz, found)
     _tell(photo, out, npz, found, info, text, output)
+
+
+def cam(
+    photo: Photo,
+    model: Model = "vgg16",
+    out: PictureOut = Path("cam.png"),
+    layer: LayerOption = None,
+    target: TargetOption = None,
+    npz: MapOut = None,
+    opacity: Opacity = 0.5,
+    output: Annotated[Format, typer.Option("--format")] = Format.TABLE,
+    device: DeviceOption = Device.AUTO,
+    precision: PrecisionOption = Precision.FP32,
+) -> None:
+    """Where in a photo does a network see a class?
+
+    Writes Grad-CAM over the photo, with what made it below: `attribute` with its default method.
+    """
+    attribute(
+        photo,
+        model,
+        out=out,
+        layer=layer,
+        target=target,
+        npz=npz,
+        opacity=opacity,
+        output=output,
+        device=device,
+        precision=precision,
+    )
 
 
 def methods(

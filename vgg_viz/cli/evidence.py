@@ -9,9 +9,13 @@ from vgg_viz.cli.files import check_file, photo_credit, write_file
 from vgg_viz.cli.photos import (
     Device,
     DeviceOption,
+    LayerOption,
     Photo,
     Precision,
     PrecisionOption,
+    SeedOption,
+    TargetOption,
+    VersusOption,
     class_index,
 )
 from vgg_viz.cli.progress import finished_under_bar
@@ -45,20 +49,14 @@ def evidence(
         list[str] | None,
         typer.Option(help="Such as grad_cam; may be given again. Grad-CAM by default."),
     ] = None,
-    layer: Annotated[
-        str | None, typer.Option(help="A layer such as conv5_3; the last convolution by default.")
-    ] = None,
-    target: Annotated[
-        str | None, typer.Option(help="A class, by name or index; the most probable by default.")
-    ] = None,
-    versus: Annotated[
-        str | None, typer.Option(help="Why the class and not this one: the difference of logits.")
-    ] = None,
+    layer: LayerOption = None,
+    target: TargetOption = None,
+    versus: VersusOption = None,
     param: Annotated[
         list[str] | None,
         typer.Option(help="A setting of the methods, name=value; may be given again."),
     ] = None,
-    seed: Annotated[int, typer.Option(min=0)] = 0,
+    seed: SeedOption = 0,
     trust: Annotated[
         bool, typer.Option(help="Also measure how far each map can be trusted: minutes.")
     ] = False,

@@ -1,4 +1,4 @@
-"""`vgg-viz classify` and `vgg-viz cam`: what a network sees in a photo, and where."""
+"""`vgg-viz classify`, and what commands about a photo share: their options, their words."""
 
 import json
 from enum import StrEnum
@@ -10,13 +10,12 @@ import numpy as np
 import typer
 
 from vgg_viz.attribution.methods import METHODS
-from vgg_viz.cli.files import about_weights, check_file, photo_credit, write_file, write_picture
+from vgg_viz.cli.files import write_file
 from vgg_viz.cli.service import named_model, named_photo, open_service
 from vgg_viz.cli.tables import Format, as_json, as_table, provenance_fields
 from vgg_viz.errors import InputError, UnknownNameError
-from vgg_viz.figures import overlay_png
 from vgg_viz.models.configs import NETWORKS
-from vgg_viz.requests import AttributionRequest, ClassifyRequest, PictureRequest
+from vgg_viz.requests import ClassifyRequest
 from vgg_viz.results import Attribution, Classification, Provenance
 from vgg_viz.service.engine import ModelService
 
@@ -47,6 +46,24 @@ Model = Annotated[
 ]
 DeviceOption = Annotated[Device, typer.Option(help="auto takes a GPU when there is one.")]
 PrecisionOption = Annotated[Precision, typer.Option(help="bf16 is for GPUs.")]
+LayerOption = Annotated[
+    str | None, typer.Option(help="A layer such as conv5_3; the last convolution by default.")
+]
+TargetOption = Annotated[
+    str | None, typer.Option(help="A class, by name or index; the most probable by default.")
+]
+VersusOption = Annotated[
+    str | None,
+    typer.Option(help="Why the class and not this one? Explains the difference of the logits."),
+]
+SeedOption = Annotated[int, typer.Option(min=0, help="Of methods that draw random numbers.")]
+PictureOut = Annotated[
+    Path, typer.Option("--out", "-o", help="The picture, a .png, or a page with it, an .html.")
+]
+MapOut = Annotated[
+    Path | None, typer.Option(help="Also write the raw, signed map and where it came from.")
+]
+Opacity = Annotated[float, typer.Option(min=0, max=1, help="Of the map.")]
 
 
 def classify(
@@ -87,63 +104,6 @@ def _classification_fields(found: Classification, top: int) -> dict[str, Any]:
         "difference_to_fp32": found.difference_to_fp32,
         "provenance": provenance_fields(found.provenance),
     }
-
-
-def cam(
-    photo: Photo,
-    model: Model = "vgg16",
-    out: Annotated[
-        Path, typer.Option("--out", "-o", help="The picture, a .png, or a page with it, an .html.")
-    ] = Path("cam.png"),
-    layer: Annotated[
-        str | None, typer.Option(help="A layer such as conv5_3; the last convolution by default.")
-    ] = None,
-    target: Annotated[
-        str | None, typer.Option(help="A class, by name or index; the most probable by default.")
-    ] = None,
-    npz: Annotated[
-        Path | None, typer.Option(help="Also write the raw, signed map and where it came from.")
-    ] = None,
-    opacity: Annotated[float, typer.Option(min=0, max=1, help="Of the map.")] = 0.5,
-    output: Annotated[Format, typer.Option("--format")] = Format.TABLE,
-    device: DeviceOption = Device.AUTO,
-    precision: PrecisionOption = Precision.FP32,
-) -> None:
-    """Where in a photo does a network see a class?
-
-    Writes Grad-CAM over the photo as a PNG, with what made it below.
-    """
-    check_file(out, ".png", ".html")
-    if npz is not None:
-        check_file(npz, ".npz")
-    with open_service(device.value) as service:
-        name = named_model(service.describe(), model)
-        image = named_photo(service, photo)
-        index = None if target is None else class_index(service, name, image, target)
-        request = AttributionRequest(name, image, layer, index, precision=precision.value)
-        found = service.run(request)
-        picture = service.run(PictureRequest(image, found.provenance.model))
-        credit = photo_credit(service.describe(), image, photo)
-        text = caption(found, credit)
-    write_picture(
-        out,
-        overlay_png(picture, found, text, opacity=opacity),
-        text.partition("\n")[0],
-        about={"Photo": credit, **about_weights(found.provenance)},
-    )
-    if npz is not None:
-        write_npz(npz, found)
-    if output is Format.JSON:
-        typer.echo(
-            as_json({"photo": photo, **written_files(out, npz), **attribution_fields(found)})
-        )
-    else:
-        typer.echo(text)
-        typer.echo(
-            "Written: " + ", ".join(path for path in written_files(out, npz).values() if path)
-        )
-    if not found.positive.any():
-        typer.echo("The map is positive nowhere: nothing at this layer speaks for it.", err=True)
 
 
 def class_index(service: ModelService, model: str, image: str, target: str) -> int:

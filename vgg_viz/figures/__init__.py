@@ -31,6 +31,16 @@ from vgg_viz.figures.depth_charts import (
     testing_figure,
     vgg_table_3,
 )
+from vgg_viz.figures.detection_charts import WAYS as DETECTION_WAYS
+from vgg_viz.figures.detection_charts import (
+    detection_seconds_figure,
+    feature_shares_figure,
+    precision_figure,
+)
+from vgg_viz.figures.detection_frames import STEPS as DETECTION_STEPS
+from vgg_viz.figures.detection_frames import detection_frame, nearest_proposal
+from vgg_viz.figures.detection_pictures import detection_coco, detection_npz, detection_png
+from vgg_viz.figures.drawn_box import drawn_box_frame
 from vgg_viz.figures.edit_charts import (
     class_change_figure,
     invariance_figure,
@@ -83,6 +93,7 @@ from vgg_viz.figures.map_frames import (
     shared_map_limit,
     unit_map_frame,
 )
+from vgg_viz.figures.map_look import USUAL_LOOK, is_look, look_frame
 from vgg_viz.figures.map_sheet import map_sheet_png
 from vgg_viz.figures.network_columns import layer_label, network_columns_frame
 from vgg_viz.figures.occlusion_frames import occlusion_frame
@@ -94,17 +105,43 @@ from vgg_viz.figures.optimised_pictures import (
     pictures_png,
     preview_url,
 )
-from vgg_viz.figures.overlay import overlay_frame, overlay_png, shared_limit
+from vgg_viz.figures.overlay import overlay_frame, overlay_png, shared_limit, upsample
 from vgg_viz.figures.part_frames import PartOfPhoto, part_strip_frame
 from vgg_viz.figures.quantities import COSTS, amount, signed
 from vgg_viz.figures.recording_frames import last_step, recording_frame
 from vgg_viz.figures.roofline import highest, roofline_figure, time_figure
+from vgg_viz.figures.segmentation_charts import class_iu_figure, mean_iu_figure
+from vgg_viz.figures.segmentation_files import palette_png, segmentation_npz
+from vgg_viz.figures.segmentation_pictures import (
+    LabelPicture,
+    changed_picture,
+    coarse_picture,
+    evidence_picture,
+    label_frame,
+    labels_sheet_png,
+    marked,
+    photo_picture,
+    stride_picture,
+)
+from vgg_viz.figures.style_charts import style_losses_figure
+from vgg_viz.figures.style_pictures import (
+    gram_limit,
+    gram_order,
+    gram_png,
+    style_sheet_png,
+    style_words,
+    styled_png,
+    styled_url,
+)
 from vgg_viz.figures.thumbnails import thumbnail_frame
 from vgg_viz.figures.trust_charts import cascade_figure, curves_figure, measured
+from vgg_viz.figures.trust_strip import TrustItem, strip_items, strip_words
 from vgg_viz.figures.unit_frames import UnitLabels, unit_frame
 
 __all__ = [
     "COSTS",
+    "DETECTION_STEPS",
+    "DETECTION_WAYS",
     "HISTOGRAM_TITLES",
     "LIGHT",
     "MARKERS",
@@ -114,6 +151,7 @@ __all__ = [
     "QUANTITY_TITLES",
     "SHARES",
     "TESTED_NETWORKS",
+    "USUAL_LOOK",
     "ClassShare",
     "ClipSide",
     "CostBar",
@@ -121,23 +159,28 @@ __all__ = [
     "Depth",
     "FieldGrowth",
     "FieldLabels",
+    "LabelPicture",
     "Look",
     "NamedDifferences",
     "NamedLayer",
     "NamedStrip",
     "PartOfPhoto",
+    "TrustItem",
     "UnitLabels",
     "ablations_figure",
     "amount",
     "cascade_figure",
     "challenge_figure",
     "changed_maps_sheet",
+    "changed_picture",
     "channel_grid_frame",
     "channel_tiles_frame",
     "class_change_figure",
+    "class_iu_figure",
     "class_shares",
     "clip_frame",
     "clip_sheet_png",
+    "coarse_picture",
     "contrasted",
     "correspondence_figure",
     "cost_bars",
@@ -147,33 +190,51 @@ __all__ = [
     "depth_figure",
     "depth_rows",
     "descent_figure",
+    "detection_coco",
+    "detection_frame",
+    "detection_npz",
+    "detection_png",
+    "detection_seconds_figure",
     "digits",
+    "drawn_box_frame",
     "drawn_rows",
     "error_against_cost_figure",
     "errors_by_views",
+    "evidence_picture",
     "evidence_zip",
     "feature_grid_frame",
+    "feature_shares_figure",
     "field_frame",
     "flow_figure",
     "flow_page",
+    "gram_limit",
+    "gram_order",
+    "gram_png",
     "growth_figure",
     "highest",
     "histogram_figure",
     "invariance_figure",
     "inversion_sheet_png",
+    "is_look",
     "kept_figure",
+    "label_frame",
+    "labels_sheet_png",
     "last_step",
     "layer_cost_figure",
     "layer_label",
     "layer_strip_frame",
+    "look_frame",
     "map_caption",
     "map_limit",
     "map_sheet_png",
     "margin_share",
+    "marked",
     "masked_picture",
+    "mean_iu_figure",
     "measured",
     "memory_figure",
     "most_changed",
+    "nearest_proposal",
     "network_columns_frame",
     "non_finite",
     "objective_figure",
@@ -182,12 +243,15 @@ __all__ = [
     "overlay_frame",
     "overlay_png",
     "pack",
+    "palette_png",
     "part_strip_frame",
     "photo_differences_figure",
+    "photo_picture",
     "picture_grid_frame",
     "picture_png",
     "pictures_png",
     "plain_png",
+    "precision_figure",
     "preview_url",
     "probability_figure",
     "rebuilt_png",
@@ -195,6 +259,7 @@ __all__ = [
     "recording_frame",
     "removal_figure",
     "roofline_figure",
+    "segmentation_npz",
     "share_figure",
     "shared_activation_limit",
     "shared_limit",
@@ -202,7 +267,15 @@ __all__ = [
     "shown_values",
     "signed",
     "sparsity_figure",
+    "stride_picture",
+    "strip_items",
+    "strip_words",
     "style",
+    "style_losses_figure",
+    "style_sheet_png",
+    "style_words",
+    "styled_png",
+    "styled_url",
     "testing_figure",
     "thumbnail_frame",
     "time_figure",
@@ -211,6 +284,7 @@ __all__ = [
     "unit_frame",
     "unit_map_frame",
     "unpack",
+    "upsample",
     "value_histogram_figure",
     "value_shares",
     "vgg_table_3",

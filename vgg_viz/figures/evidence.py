@@ -34,6 +34,8 @@ from vgg_viz.results.evidence import (
 )
 
 PNG_LIMIT = 9 * 2**20  # bytes; larger photos go as lossless WebP, within what can be read again
+CASCADE_BYTES = 24 * 2**20  # of all maps with random weights; a bundle of more leaves them out
+NO_CASCADES = "The maps with random weights are too many for this bundle; their numbers are in it."
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # a zip's earliest date: the same evidence is the same file
 
 
@@ -46,7 +48,10 @@ def evidence_zip(
     keys = [f"map_{number}" for number in range(1, len(maps) + 1)]
     pictures = {
         f"{key}.png": overlay_png(
-            each.picture, each.attribution, map_caption(each.attribution, titles, credit)
+            each.picture,
+            each.attribution,
+            map_caption(each.attribution, titles, credit),
+            limit=each.limit,
         )
         for key, each in zip(keys, maps, strict=True)
     }
@@ -58,6 +63,9 @@ def evidence_zip(
         **pictures,
     }
     described = [_described(key, each) for key, each in zip(keys, maps, strict=True)]
+    if not _with_cascades(maps):
+        for each in described:
+            each["notes"].append(NO_CASCADES)
     page = evidence_page(maps, list(pictures.values()), credit, titles, _script(maps, keys, name))
     files[PAGE] = page
     manifest = {
@@ -111,7 +119,10 @@ def _described(key: str, each: MapEvidence) -> dict[str, Any]:
         "upsampling": found.upsampling,
         "normalisation": {
             "photo": found.normalisation,
-            "map": "none: raw values; drawn over the largest magnitude drawn",
+            "map": "none: raw values; drawn over the largest magnitude drawn"
+            if each.limit is None
+            else f"none: raw values; drawn up to {each.limit:.6g}, shared with other maps",
+            "drawn_limit": each.limit,
             "positive_only_drawn": found.relu,
         },
         "done": found.done,
@@ -156,6 +167,7 @@ def _trust(found: Trust) -> dict[str, Any]:
 def _arrays(maps: Mapping[str, MapEvidence]) -> bytes:
     """Readable by `numpy.load` without pickle."""
     arrays: dict[str, np.ndarray[Any, Any]] = {}
+    cascades = _with_cascades(list(maps.values()))
     for key, each in maps.items():
         arrays[key] = each.attribution.grid
         if each.trust is None:
@@ -163,7 +175,7 @@ def _arrays(maps: Mapping[str, MapEvidence]) -> bytes:
         curves = [*([each.trust.curves] if each.trust.curves else []), *each.trust.references]
         for one in curves:
             arrays.update(_curve_arrays(f"{key}_{one.name}", one))
-        for row in each.trust.randomised:
+        for row in each.trust.randomised if cascades else ():
             arrays[f"{key}_random_{row.layers}"] = row.grid
     out = BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:  # np.savez writes the time
@@ -172,6 +184,12 @@ def _arrays(maps: Mapping[str, MapEvidence]) -> bytes:
             np.lib.format.write_array(data, np.asarray(array, np.float32), allow_pickle=False)
             archive.writestr(_entry(f"{name}.npy"), data.getvalue())
     return out.getvalue()
+
+
+def _with_cascades(maps: Sequence[MapEvidence]) -> bool:
+    """Whether there is room for the maps with random weights: noise, which no zip makes smaller."""
+    rows = [row for each in maps if each.trust is not None for row in each.trust.randomised]
+    return sum(row.grid.nbytes for row in rows) <= CASCADE_BYTES
 
 
 def _curve_arrays(name: str, curves: MapCurves) -> dict[str, np.ndarray[Any, Any]]:

@@ -4,6 +4,7 @@ from base64 import b64encode
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 
+from vgg_viz.figures.trust_strip import strip_items, strip_words
 from vgg_viz.results import Attribution, MapCurves, MapEvidence, Trust
 
 _PAGE = """<!doctype html>
@@ -63,28 +64,59 @@ def evidence_page(
 ) -> bytes:
     """The page; `pictures` are the maps' PNGs, in their order. All text is escaped."""
     names = dict.fromkeys(each.attribution.target_name for each in maps)
-    sections = "".join(
-        _section(each, picture, credit, titles)
-        for each, picture in zip(maps, pictures, strict=True)
+    sections = "" if len(maps) == 1 else _overview(maps, titles)
+    sections += "".join(
+        _section(number, each, picture, credit, titles)
+        for number, (each, picture) in enumerate(zip(maps, pictures, strict=True), start=1)
     )
     title = f"Where the network sees {' and '.join(names)}: evidence"
     return _PAGE.format(title=escape(title), sections=sections, script=escape(script)).encode()
 
 
-def _section(each: MapEvidence, picture: bytes, credit: str, titles: Mapping[str, str]) -> str:
-    found = each.attribution
-    method = titles.get(found.method, found.method)
-    title = f"{method}, {found.provenance.model}"
-    trust = "" if each.trust is None else _trust(each.trust)
+def _title(found: Attribution, titles: Mapping[str, str]) -> str:
+    return f"{titles.get(found.method, found.method)}, {found.provenance.model}"
+
+
+def _overview(maps: Sequence[MapEvidence], titles: Mapping[str, str]) -> str:
+    """Every map with its verdict and the numbers of its trust; what was not measured is empty."""
+    strips = [
+        {}
+        if each.trust is None
+        else {item.name: item.value for item in strip_items(each.trust, each.attribution)}
+        for each in maps
+    ]
+    names = list(dict.fromkeys(name for strip in strips for name in strip))
+    head = "".join(f"<th>{escape(name)}</th>" for name in ("Map", "Trust", *names))
+    rows = ""
+    for number, (each, strip) in enumerate(zip(maps, strips, strict=True), start=1):
+        verdict = "not measured" if each.trust is None else strip_words(each.trust)
+        title = escape(_title(each.attribution, titles))
+        rows += f'<tr><td><a href="#map_{number}">{title}</a></td>'
+        cells = (verdict, *(strip.get(name, "") for name in names))
+        rows += "".join(f"<td>{escape(cell)}</td>" for cell in cells) + "</tr>\n"
     return (
-        f"<section><h2>{escape(title)}</h2>\n"
-        f'<figure><img alt="{escape(title)} for {escape(found.target_name)}" '
-        f'src="data:image/png;base64,{b64encode(picture).decode()}"></figure>\n'
-        f"{trust}<dl>{_terms(_about(found, credit))}</dl></section>\n"
+        f"<section><h2>{len(maps)} maps</h2>\n<div><table><thead><tr>{head}</tr></thead>"
+        f"<tbody>{rows}</tbody></table></div></section>\n"
     )
 
 
-def _about(found: Attribution, credit: str) -> dict[str, str]:
+def _section(
+    number: int, each: MapEvidence, picture: bytes, credit: str, titles: Mapping[str, str]
+) -> str:
+    found = each.attribution
+    title = _title(found, titles)
+    trust = "" if each.trust is None else _trust(each.trust)
+    return (
+        f'<section id="map_{number}"><h2>{escape(title)}</h2>\n'
+        f'<figure><img alt="{escape(title)} for {escape(found.target_name)}" '
+        f'src="data:image/png;base64,{b64encode(picture).decode()}"></figure>\n'
+        f"{trust}<dl>{_terms(_about(each, credit))}</dl></section>\n"
+    )
+
+
+def _about(each: MapEvidence, credit: str) -> dict[str, str]:
+    found = each.attribution
+    drawn = "" if each.limit is None else f" Drawn up to {each.limit:.6g}, shared with other maps."
     made = found.provenance
     values = ", ".join(f"{name} = {value}" for name, value in found.parameters) or "none"
     asked = f"{found.target_name} (class {found.target})"
@@ -97,7 +129,8 @@ def _about(found: Attribution, credit: str) -> dict[str, str]:
         "Seed": str(found.seed),
         "Steps": f"{found.done} of {found.total}, {found.seconds:.2f} s",
         "Upsampling": found.upsampling,
-        "Normalisation": f"Photo: {found.normalisation or 'not told'} Map: raw values, none.",
+        "Normalisation": f"Photo: {found.normalisation or 'not told'} Map: raw values, none."
+        + drawn,
         "What the method says of itself": "; ".join(
             [*(f"{name} {value:.4g}" for name, value in found.checks), *found.notes]
         )

@@ -21,6 +21,7 @@ Scale = Literal["shared", "own"]
 
 FADE = 4.0  # opacity grows linearly over the first quarter of the scale
 NO_EVIDENCE = "No positive evidence for this class at this layer"
+NOTHING = "The map is 0 everywhere: nothing is drawn"
 NOT_NUMBERS = "Some values are not numbers: these weights are damaged"
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 _TEXT, _LINE, _MARGIN, _BAR = 16, 22, 12, 14  # px
@@ -54,13 +55,15 @@ def overlay_frame(
     label: str = "",
     title: str | None = None,
     box: tuple[float, float, float, float] | None = None,
+    enlarges: bool = False,
 ) -> bytes:
     """Return the frame of component `overlay`.
 
     `limit` is the end of a scale shared with other pictures; None: the attribution's own, at this
     `quantile` of its magnitudes. `title` says what the map is; None: Grad-CAM of its class at its
-    layer. `box` is drawn: left, top, right, bottom in shares of the picture. The grid travels as
-    float16 of value / unit, so that magnitudes outside float16's range keep 3 digits.
+    layer. `box` is drawn: left, top, right, bottom in shares of the picture. With `enlarges` a
+    click shows it larger. The grid travels as float16 of value / unit, so that magnitudes outside
+    float16's range keep 3 digits.
     """
     own = drawn_limit(attribution)
     raw = _finite(attribution.grid)
@@ -78,6 +81,7 @@ def overlay_frame(
         "target": attribution.target_name,
         "label": label,
         "box": box,
+        "enlarges": enlarges,
         "title": title or f"Grad-CAM of {attribution.target_name} at {attribution.layer}",
     }
     values = (raw / unit).astype("<f2")
@@ -136,7 +140,9 @@ def _remark(attribution: Attribution) -> str:
     """What the picture cannot say, in words."""
     if not np.isfinite(attribution.grid).all():
         return NOT_NUMBERS
-    return NO_EVIDENCE if attribution.relu and drawn_limit(attribution) <= 0 else ""
+    if attribution.relu and drawn_limit(attribution) <= 0:
+        return NO_EVIDENCE
+    return "" if attribution.grid.any() else NOTHING
 
 
 def _positions(

@@ -7,7 +7,7 @@ them for anybody who keeps it; the logits are the same bits either way.
 from collections import OrderedDict
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from vgg_viz.models.configs import (
     DROPOUT,
@@ -17,6 +17,18 @@ from vgg_viz.models.configs import (
     Layer,
     NetworkConfig,
 )
+
+
+class ResponseNorm(nn.LocalResponseNorm):
+    """Local response normalisation that computes in fp32 at least, whatever the network is in.
+
+    A sum of squares needs the digits, and torch has no bf16 kernel for it on a CPU.
+    """
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """Maps (N, C, H, W) in the dtype that they come in."""
+        full = torch.promote_types(maps.dtype, torch.float32)
+        return super().forward(maps.to(full)).to(maps.dtype)
 
 
 class ConvNet(nn.Sequential):
@@ -94,7 +106,7 @@ def _parameter_free(row: Layer, channels: int) -> nn.Module:
         case "relu":
             return nn.ReLU(inplace=False)
         case "lrn":
-            return nn.LocalResponseNorm(LRN_SIZE, LRN_ALPHA, LRN_BETA, row.lrn_k)
+            return ResponseNorm(LRN_SIZE, LRN_ALPHA, LRN_BETA, row.lrn_k)
         case "max_pool":
             return nn.MaxPool2d(
                 row.kernel, row.stride, row.padding, row.dilation, ceil_mode=row.ceil_mode

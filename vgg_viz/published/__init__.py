@@ -15,8 +15,23 @@ from vgg_viz.published.challenge import (
     Standing,
 )
 from vgg_viz.published.comparison import COMPARISONS, Comparison, Missing, Point
+from vgg_viz.published.detection import (
+    DETECTION,
+    FAST_OVER_RCNN,
+    FAST_PAPER,
+    RCNN_PAPER,
+    VOC_2007,
+    PublishedDetection,
+)
 from vgg_viz.published.networks import NETWORKS, Cost, Family, PublishedNetwork, cost
 from vgg_viz.published.record import METRICS, Metric, Protocol, PublishedError, Split, find
+from vgg_viz.published.segmentation import (
+    FCN_PAPER,
+    FCN_TABLE_1,
+    FCN_TABLE_2,
+    TABLE_1_PROTOCOL,
+    TABLE_2_PROTOCOL,
+)
 from vgg_viz.published.tables import (
     ABLATIONS,
     CONFIGURATIONS,
@@ -36,11 +51,20 @@ __all__ = [
     "CHALLENGE",
     "COMPARISONS",
     "CONFIGURATIONS",
+    "DETECTION",
     "EVERY_ERROR",
+    "FAST_OVER_RCNN",
+    "FAST_PAPER",
+    "FCN_PAPER",
+    "FCN_TABLE_1",
+    "FCN_TABLE_2",
     "HUMAN",
     "METRICS",
     "NETWORKS",
+    "RCNN_PAPER",
     "RESNET",
+    "TABLE_1_PROTOCOL",
+    "TABLE_2_PROTOCOL",
     "TORCHVISION",
     "TRAINING_SCALES",
     "VGG_LOCALISATION",
@@ -49,6 +73,7 @@ __all__ = [
     "VGG_TABLE_5",
     "VGG_TABLE_6",
     "VGG_TABLE_7",
+    "VOC_2007",
     "ZFNET_TABLE_2",
     "Benchmark",
     "ChallengeEntry",
@@ -59,6 +84,7 @@ __all__ = [
     "Missing",
     "Point",
     "Protocol",
+    "PublishedDetection",
     "PublishedError",
     "PublishedNetwork",
     "Split",

@@ -10,11 +10,24 @@ from vgg_viz.requests.architecture import (
     LayerTimingsRequest,
 )
 from vgg_viz.requests.base import Answer, Precision, Request
+from vgg_viz.requests.detection import (
+    MOST_PROPOSALS,
+    DetectedRegionRequest,
+    DetectionCardRequest,
+    DetectionJob,
+)
 from vgg_viz.requests.edits import (
     CarryingChannelsRequest,
     CorrespondenceRequest,
     EditRequest,
     InvarianceRequest,
+)
+from vgg_viz.requests.explained import (
+    BoxScore,
+    ExplainedRequest,
+    GramEntry,
+    Output,
+    RegionScore,
 )
 from vgg_viz.requests.filters import (
     AliasingRequest,
@@ -47,6 +60,7 @@ from vgg_viz.requests.photos import (
     MethodCostRequest,
     PictureRequest,
 )
+from vgg_viz.requests.segmentation import SegmentationHeadsRequest, SegmentationRequest
 from vgg_viz.requests.studies import (
     BenchJob,
     FeatureVisJob,
@@ -59,6 +73,7 @@ from vgg_viz.requests.studies import (
     TopPatchesRequest,
     TrustJob,
 )
+from vgg_viz.requests.style import StyleJob
 from vgg_viz.requests.training import (
     FetchWeightsJob,
     GradientFlowRequest,
@@ -71,11 +86,13 @@ from vgg_viz.requests.training import (
 Job = FetchWeightsJob | TrainingJob | StudyJob
 
 __all__ = [
+    "MOST_PROPOSALS",
     "ActivationsRequest",
     "AliasingRequest",
     "Answer",
     "AttributionRequest",
     "BenchJob",
+    "BoxScore",
     "CarryingChannelsRequest",
     "ChannelKernelRequest",
     "ChannelsRequest",
@@ -84,14 +101,19 @@ __all__ = [
     "DenseMapRequest",
     "Design",
     "DesignedAliasingRequest",
+    "DetectedRegionRequest",
+    "DetectionCardRequest",
+    "DetectionJob",
     "EditRequest",
     "EffectiveFieldRequest",
+    "ExplainedRequest",
     "FactorisationRequest",
     "FeatureVisJob",
     "FetchWeightsJob",
     "FrameMapsRequest",
     "GalleryRequest",
     "GradientFlowRequest",
+    "GramEntry",
     "InvarianceRequest",
     "InversionJob",
     "Job",
@@ -107,16 +129,21 @@ __all__ = [
     "MethodCostRequest",
     "OccludedRequest",
     "OcclusionRequest",
+    "Output",
     "PhotoDifferencesRequest",
     "PictureRequest",
     "Precision",
     "ReconstructionRequest",
     "RecordingRequest",
+    "RegionScore",
     "Request",
+    "SegmentationHeadsRequest",
+    "SegmentationRequest",
     "SharedFactorisationRequest",
     "SquareFill",
     "Steering",
     "StudyJob",
+    "StyleJob",
     "Term",
     "TermKind",
     "TopPatchesJob",

@@ -8,8 +8,11 @@ from dataclasses import dataclass, fields
 from typing import Literal
 
 from vgg_viz.requests.base import Precision, Request
+from vgg_viz.requests.detection import DetectionJob
+from vgg_viz.requests.explained import ExplainedRequest
 from vgg_viz.requests.occlusion import OcclusionRequest
 from vgg_viz.requests.photos import AttributionRequest
+from vgg_viz.requests.style import StyleJob
 from vgg_viz.results import BenchedPhoto, GalleryPictures, ParameterValue, TopPatches, Trust
 
 TermKind = Literal["neuron", "channel", "layer", "direction", "class"]
@@ -180,9 +183,12 @@ class BenchJob(Request[BenchedPhoto]):
 StudyJob = (
     AttributionRequest
     | BenchJob
+    | DetectionJob
+    | ExplainedRequest
     | FeatureVisJob
     | InversionJob
     | OcclusionRequest
+    | StyleJob
     | TopPatchesJob
     | TrustJob
 )

@@ -52,6 +52,16 @@ from vgg_viz.results.description import (
     SampleInfo,
     ServiceDescription,
 )
+from vgg_viz.results.detection import (
+    DetectedObject,
+    DetectedRegion,
+    Detection,
+    DetectionCard,
+    DetectionLead,
+    DetectionMeasure,
+    DetectionWay,
+    FeatureShare,
+)
 from vgg_viz.results.edits import (
     CarryingChannels,
     Correspondence,
@@ -95,6 +105,15 @@ from vgg_viz.results.reconstruction import (
     Rule,
     Units,
 )
+from vgg_viz.results.segmentation import (
+    ScoreDifference,
+    Segmentation,
+    SegmentationHead,
+    SegmentationHeads,
+    Share,
+    StrideLabels,
+    StrideScores,
+)
 from vgg_viz.results.studies import (
     FeatureVis,
     GalleryPictures,
@@ -105,6 +124,7 @@ from vgg_viz.results.studies import (
     StudyResult,
     TopPatches,
 )
+from vgg_viz.results.style import Styled, StyleLayer
 from vgg_viz.results.training import (
     HISTOGRAMS,
     MAGNITUDES,
@@ -141,10 +161,18 @@ __all__ = [
     "CropComparison",
     "DatasetInfo",
     "DenseMap",
+    "DetectedObject",
+    "DetectedRegion",
+    "Detection",
+    "DetectionCard",
+    "DetectionLead",
+    "DetectionMeasure",
+    "DetectionWay",
     "Edited",
     "EffectiveField",
     "Factorisation",
     "Family",
+    "FeatureShare",
     "FeatureVis",
     "Finding",
     "FiringUnit",
@@ -208,12 +236,21 @@ __all__ = [
     "RunInfo",
     "RunState",
     "SampleInfo",
+    "ScoreDifference",
     "SeedSpread",
+    "Segmentation",
+    "SegmentationHead",
+    "SegmentationHeads",
     "Series",
     "ServiceDescription",
+    "Share",
     "SharedFactorisation",
     "Standardisation",
+    "StrideLabels",
+    "StrideScores",
     "StudyResult",
+    "StyleLayer",
+    "Styled",
     "TopPatches",
     "Trust",
     "TrustFinding",

@@ -81,6 +81,7 @@ class TrustFinding:
 
     level: Level
     text: str
+    about: str = ""  # "references", "random weights", "seeds", "box", or the name of a check
 
 
 @dataclass(frozen=True, eq=False)

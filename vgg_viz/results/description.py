@@ -107,6 +107,7 @@ class ServiceDescription:
     networks: tuple[NetworkInfo, ...] = ()
     initializations: tuple[InitializationInfo, ...] = ()
     datasets: tuple[DatasetInfo, ...] = ()
+    textures: tuple[SampleInfo, ...] = ()  # style pictures that the program draws
 
     def model(self, name: str) -> ModelInfo | None:
         """The model called `name`, or None."""

@@ -18,6 +18,7 @@ class MapEvidence:
     attribution: Attribution
     picture: Picture
     trust: Trust | None = None
+    limit: float | None = None  # the end of the scale its picture is drawn on; None: its own
 
 
 @dataclass(frozen=True)

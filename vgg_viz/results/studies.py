@@ -8,9 +8,11 @@ from numpy.typing import NDArray
 from vgg_viz.results.attribution import Attribution
 from vgg_viz.results.attribution_bench import BenchedPhoto
 from vgg_viz.results.attribution_trust import Trust
+from vgg_viz.results.detection import Detection
 from vgg_viz.results.occlusion import Occlusion
 from vgg_viz.results.provenance import Float32, Provenance
 from vgg_viz.results.reconstruction import Span
+from vgg_viz.results.style import Styled
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,5 +133,13 @@ class TopPatches:
 
 
 StudyResult = (
-    Attribution | BenchedPhoto | FeatureVis | Inversion | Occlusion | PatchIndexing | Trust
+    Attribution
+    | BenchedPhoto
+    | Detection
+    | FeatureVis
+    | Inversion
+    | Occlusion
+    | PatchIndexing
+    | Styled
+    | Trust
 )

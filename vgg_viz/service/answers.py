@@ -16,8 +16,10 @@ from vgg_viz.requests import (
     CorrespondenceRequest,
     DenseMapRequest,
     DesignedAliasingRequest,
+    DetectedRegionRequest,
     EditRequest,
     EffectiveFieldRequest,
+    ExplainedRequest,
     FactorisationRequest,
     FrameMapsRequest,
     InvarianceRequest,
@@ -34,6 +36,7 @@ from vgg_viz.requests import (
     PhotoDifferencesRequest,
     ReconstructionRequest,
     Request,
+    SegmentationRequest,
     SharedFactorisationRequest,
     TopPatchesRequest,
     UnitRequest,
@@ -41,11 +44,14 @@ from vgg_viz.requests import (
 from vgg_viz.service import kernels, layer_maps
 from vgg_viz.service.computation import dense_map, layer_timings
 from vgg_viz.service.correspondence import corresponding_part
+from vgg_viz.service.detection import detected_region
 from vgg_viz.service.edits import carrying_channels, edit, moved_photo
+from vgg_viz.service.explained import explained
 from vgg_viz.service.fields import effective_field
 from vgg_viz.service.layer_sweep import layer_sweep
 from vgg_viz.service.occlusion import occluded
 from vgg_viz.service.reconstruction import channel_kernel, layer_kernels, reconstruction
+from vgg_viz.service.segmentation import segmentation
 from vgg_viz.service.top_patches import top_patches
 from vgg_viz.service.units import unit_arithmetic
 
@@ -64,8 +70,10 @@ ANSWERS: Mapping[type[Request[Any]], Answering] = {
     ChannelKernelRequest: channel_kernel,
     ChannelsRequest: layer_maps.layer_channels,
     DenseMapRequest: dense_map,
+    DetectedRegionRequest: detected_region,
     DesignedAliasingRequest: kernels.designed_aliasing,
     EffectiveFieldRequest: effective_field,
+    ExplainedRequest: explained,
     FactorisationRequest: kernels.factorise,
     FrameMapsRequest: layer_maps.frame_maps,
     KernelsRequest: kernels.kernels,
@@ -80,6 +88,7 @@ ANSWERS: Mapping[type[Request[Any]], Answering] = {
     OccludedRequest: occluded,
     PhotoDifferencesRequest: layer_maps.photo_differences,
     ReconstructionRequest: reconstruction,
+    SegmentationRequest: segmentation,
     SharedFactorisationRequest: kernels.shared_factorisation,
     TopPatchesRequest: top_patches,
     UnitRequest: unit_arithmetic,

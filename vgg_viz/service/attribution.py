@@ -3,6 +3,8 @@
 import time
 from typing import TYPE_CHECKING
 
+from vgg_viz.architecture import describe
+from vgg_viz.attribution.memory import fitted
 from vgg_viz.attribution.methods import METHODS, checked_parameters
 from vgg_viz.attribution.question import Partial, Question, Target
 from vgg_viz.attribution.registry import COMPUTE
@@ -11,7 +13,7 @@ from vgg_viz.images import Photo
 from vgg_viz.requests import AttributionRequest
 from vgg_viz.results import Attribution, Provenance
 from vgg_viz.service.chosen_layer import spatial_layer
-from vgg_viz.service.devices import host_copy
+from vgg_viz.service.devices import free_memory, host_copy
 
 if TYPE_CHECKING:
     from vgg_viz.service.execution import Executor, Ready
@@ -20,11 +22,14 @@ if TYPE_CHECKING:
 def question_of(
     ready: "Ready", request: AttributionRequest, layer: str, seen: Inspection
 ) -> Question:
-    """The question a method is asked; UnknownNameError and InputError for what it has not."""
+    """The question a method is asked, its batch as large as fits into the device's memory.
+
+    UnknownNameError and InputError for what it has not; InputError for what cannot fit.
+    """
     top = int(seen.logits[0].argmax())
     target = Target(top if request.target is None else request.target, request.versus)
     target.check(seen.logits.shape[1])
-    return Question(
+    question = Question(
         ready.network,  # type: ignore[arg-type] # a flat table
         seen,
         target,
@@ -33,6 +38,10 @@ def question_of(
         checked_parameters(METHODS[request.method], dict(request.parameters)),
         request.seed,
     )
+    room = free_memory(question.image.device)
+    if room is None:
+        return question
+    return fitted(question, request.method, describe(ready.loaded.config), room)
 
 
 def attribution_of(

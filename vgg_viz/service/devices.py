@@ -1,6 +1,8 @@
 """Which device computes, what it can do, its memory, and the way from it to the host."""
 
 import gc
+from contextlib import suppress
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -52,6 +54,33 @@ def release(device: torch.device) -> None:
     return_freed_memory()
     if device.type == "cuda":
         torch.cuda.empty_cache()
+
+
+def free_memory(device: torch.device) -> int | None:
+    """Bytes that can still be allocated on the device; None where the system does not tell.
+
+    On a CPU what Linux calls available, within the limit of the control group, if there is one.
+    """
+    if device.type == "cuda":
+        held = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+        return torch.cuda.mem_get_info(device)[0] + held
+    if device.type != "cpu":
+        return None
+    found = []
+    with suppress(OSError, KeyError, ValueError):
+        found.append(1024 * _table(Path("/proc/meminfo"))["MemAvailable:"])
+    with suppress(OSError, KeyError, ValueError):  # "max" is no number: there is no limit
+        group = Path("/sys/fs/cgroup")
+        limit, used = (int((group / f"memory.{name}").read_text()) for name in ("max", "current"))
+        # Pages of files are counted as used, and given back when somebody needs them.
+        found.append(max(0, limit - used + _table(group / "memory.stat")["inactive_file"]))
+    return min(found, default=None)
+
+
+def _table(path: Path) -> dict[str, int]:
+    """Lines of a name and a number."""
+    rows = (line.split() for line in path.read_text(encoding="ascii").splitlines())
+    return {row[0]: int(row[1]) for row in rows}
 
 
 def host_copy(tensor: Tensor) -> Float32:

@@ -30,6 +30,9 @@ from vgg_viz.requests import (
     Answer,
     AttributionRequest,
     BenchJob,
+    DetectionCardRequest,
+    DetectionJob,
+    ExplainedRequest,
     GalleryRequest,
     GradientFlowRequest,
     Job,
@@ -38,6 +41,7 @@ from vgg_viz.requests import (
     PictureRequest,
     RecordingRequest,
     Request,
+    SegmentationHeadsRequest,
     Steering,
     StudyJob,
     TopPatchesRequest,
@@ -62,6 +66,7 @@ from vgg_viz.service.allocator import keep_freed_memory
 from vgg_viz.service.caches import ByteBoundedCache
 from vgg_viz.service.catalogue import Catalogue
 from vgg_viz.service.checks import check_request
+from vgg_viz.service.detection_card import detection_card
 from vgg_viz.service.fetching import fetch_weights
 from vgg_viz.service.gallery import gallery_pictures
 from vgg_viz.service.jobs import JobRegistry
@@ -72,6 +77,7 @@ from vgg_viz.service.studies import Studies
 from vgg_viz.service.training import Trainings
 from vgg_viz.service.worker import DeviceWorker
 from vgg_viz.training.datasets import dataset_infos, listed_folders, offered_folders
+from vgg_viz.transfer.segmentation_cards import segmentation_heads
 
 if TYPE_CHECKING:
     from vgg_viz.service.execution import Executor
@@ -167,6 +173,7 @@ class LocalService:
             networks=tuple(NetworkInfo(entry.name, entry.title) for entry in NETWORKS.values()),
             initializations=tuple(SCHEMES.values()),
             datasets=dataset_infos(self._folders),
+            textures=self._photos.textures(),
         )
 
     def run(self, request: Request[Answer]) -> Answer:
@@ -184,14 +191,21 @@ class LocalService:
             return self._cached(request, lambda: gallery_pictures(request, info))
         if isinstance(request, MethodCostRequest):
             return method_cost(request, self._catalogue.model(request.model))
+        if isinstance(request, DetectionCardRequest):
+            return detection_card(self._catalogue.model(request.model))
+        if isinstance(request, SegmentationHeadsRequest):
+            return self._cached(request, segmentation_heads)
         question = self._resolved(request)
         photos = self._photos_of(question)
         key = self._key(question)
         found = self._results.get(key)
         if found is not None:
             return found
-        stepwise = isinstance(question, AttributionRequest) and METHODS[question.method].stepwise
-        if stepwise or isinstance(question, OcclusionRequest | TrustJob | BenchJob):
+        stepwise = (
+            isinstance(question, AttributionRequest | ExplainedRequest)
+            and METHODS[question.method].stepwise
+        )
+        if stepwise or isinstance(question, OcclusionRequest | TrustJob | BenchJob | DetectionJob):
             return self._cached(question, lambda: self._studies.complete(question))
         # Asked again on the worker: somebody may have wanted the same while this one waited.
         return self._on_device(

@@ -1,5 +1,6 @@
-"""Photos that requests may name: the bundled samples and what people uploaded."""
+"""Photos that requests may name: the bundled samples, drawn textures, what people uploaded."""
 
+import hashlib
 import re
 from pathlib import Path
 from threading import Lock
@@ -8,6 +9,7 @@ from vgg_viz.errors import MissingImageError, UnknownNameError
 from vgg_viz.images import Photo, Sample, decode, load_samples
 from vgg_viz.results import ImageInfo, SampleInfo
 from vgg_viz.service.caches import ByteBoundedCache
+from vgg_viz.transfer.textures import AUTHOR, LICENCE, TEXTURES, texture
 
 DIGEST = re.compile(r"[0-9a-f]{64}")
 
@@ -40,6 +42,9 @@ class PhotoStore:
                     "This uploaded photo is no longer on the server; upload it again."
                 )
             return photo
+        if image in TEXTURES:
+            pixels = texture(image)
+            return Photo(pixels, hashlib.sha256(pixels.tobytes()).hexdigest())
         if image not in self._samples:
             raise UnknownNameError.among("photo", image, self._samples)
         with self._lock:
@@ -53,3 +58,8 @@ class PhotoStore:
             SampleInfo(s.name, s.title, s.author, s.licence, s.classes)
             for s in self._samples.values()
         )
+
+    @staticmethod
+    def textures() -> tuple[SampleInfo, ...]:
+        """The style pictures that the program draws."""
+        return tuple(SampleInfo(t.name, t.title, AUTHOR, LICENCE, ()) for t in TEXTURES.values())

@@ -17,10 +17,13 @@ from vgg_viz.images import Photo
 from vgg_viz.requests import (
     AttributionRequest,
     BenchJob,
+    DetectionJob,
+    ExplainedRequest,
     FeatureVisJob,
     InversionJob,
     OcclusionRequest,
     StudyJob,
+    StyleJob,
     TopPatchesJob,
     TrustJob,
 )
@@ -213,10 +216,13 @@ def studies() -> Mapping[type[StudyJob], Begin]:
     """What does each kind of job; a function, because these import torch."""
     from vgg_viz.service import (
         attribution_bench,
+        detection,
+        explained,
         feature_vis,
         inversion,
         occlusion,
         patch_indexing,
+        style,
         trust,
     )
     from vgg_viz.service.attribution import begin_map
@@ -227,8 +233,11 @@ def studies() -> Mapping[type[StudyJob], Begin]:
         TopPatchesJob: patch_indexing.begin,
         InversionJob: inversion.begin,
         OcclusionRequest: occlusion.begin,
+        StyleJob: style.begin,
         TrustJob: trust.begin,
         BenchJob: attribution_bench.begin,
+        DetectionJob: detection.begin,
+        ExplainedRequest: explained.begin,
     }
 
 

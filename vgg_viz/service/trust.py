@@ -1,12 +1,15 @@
 """The study of how far a map can be trusted: hundreds of passes, one short step at a time."""
 
 import time
+from collections import OrderedDict
+from collections.abc import Hashable
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
 from vgg_viz.attribution.faithfulness import PROTOCOL
 from vgg_viz.attribution.question import Question
 from vgg_viz.attribution.randomisation import STD
-from vgg_viz.attribution.trust import Examination, examine
+from vgg_viz.attribution.trust import Examination, Known, examine
 from vgg_viz.attribution.verdict import findings, verdict
 from vgg_viz.images import Photo
 from vgg_viz.requests import TrustJob
@@ -15,21 +18,29 @@ from vgg_viz.service.attribution import attribution_of, question_of
 from vgg_viz.service.chosen_layer import spatial_layer
 
 EXTENT = ("points", "random_maps", "seeds")
+KEPT_KNOWN = 8  # photos, networks and classes; each has a few curves of 33 points
 
 if TYPE_CHECKING:
     from vgg_viz.service.execution import Executor, Ready
+
+_KEPT: "WeakKeyDictionary[Executor, OrderedDict[Hashable, Known]]" = WeakKeyDictionary()
 
 
 class TrustStudy:
     """One map under examination."""
 
     def __init__(
-        self, ready: "Ready", job: TrustJob, question: Question, provenance: Provenance
+        self,
+        ready: "Ready",
+        job: TrustJob,
+        question: Question,
+        provenance: Provenance,
+        known: Known | None = None,
     ) -> None:
         self._ready, self._job, self._question = ready, job, question
         self._provenance = provenance
         self._found = Examination()
-        self._steps = examine(question, job.method, job, self._found)
+        self._steps = examine(question, job.method, job, self._found, known)
         self._seconds = 0.0
         self.finished = False
 
@@ -118,4 +129,31 @@ def begin(executor: "Executor", job: TrustJob, photos: tuple[Photo, ...]) -> Tru
     layer = spatial_layer(ready, job.layer)
     seen = executor.inspection(job, photos[0])
     question = question_of(ready, job.attribution, layer, seen)
-    return TrustStudy(ready, job, question, executor.provenance(ready, job.precision))
+    made_by = executor.provenance(ready, job.precision)
+    known = _known(executor, job, photos[0], question, made_by)
+    return TrustStudy(ready, job, question, made_by, known)
+
+
+def _known(
+    executor: "Executor", job: TrustJob, photo: Photo, question: Question, made_by: Provenance
+) -> Known:
+    """Curves of maps that know nothing, which the last few photos, networks and classes share."""
+    kept = _KEPT.setdefault(executor, OrderedDict())
+    target = question.target
+    key = (
+        (
+            made_by.digest,
+            made_by.model,
+            job.precision,
+            photo.digest,
+            job.image,
+            target.index,
+            target.versus,
+        ),
+        (job.points, job.random_maps, job.seed),
+    )
+    known = kept.setdefault(key, {})
+    kept.move_to_end(key)
+    while len(kept) > KEPT_KNOWN:
+        kept.popitem(last=False)
+    return known

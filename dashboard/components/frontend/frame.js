@@ -29,6 +29,14 @@ function halfFloats(bytes) {
   return values;
 }
 
+// A JPEG on a square canvas of `side` px, in place of what was there.
+async function drawJpeg(canvas, jpeg, side) {
+  const bitmap = await createImageBitmap(new Blob([jpeg], { type: "image/jpeg" }));
+  canvas.width = canvas.height = side;
+  canvas.getContext("2d").drawImage(bitmap, 0, 0, side, side);
+  bitmap.close();
+}
+
 // Three significant digits, as Python's "%.3g": 0.00123, 31.9, 1.2e+5.
 function short(value) {
   if (value === 0) return "0";

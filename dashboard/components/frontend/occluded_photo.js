@@ -75,10 +75,7 @@ class OccludedPhoto {
   }
 
   async drawPhoto(jpeg) {
-    const bitmap = await createImageBitmap(new Blob([jpeg], { type: "image/jpeg" }));
-    this.photo.width = this.photo.height = SIDE;
-    this.photo.getContext("2d").drawImage(bitmap, 0, 0, SIDE, SIDE);
-    bitmap.close();
+    await drawJpeg(this.photo, jpeg, SIDE);
     this.stage.dataset.painted = this.header.target;
   }
 

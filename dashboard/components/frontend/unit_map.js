@@ -63,10 +63,9 @@ class UnitMap {
   }
 
   async decode(jpeg) {
-    const bitmap = await createImageBitmap(new Blob([jpeg], { type: "image/jpeg" }));
-    this.photo = blank(PHOTO_SIDE, PHOTO_SIDE);
-    this.photo.getContext("2d").drawImage(bitmap, 0, 0, PHOTO_SIDE, PHOTO_SIDE);
-    bitmap.close();
+    const photo = blank(PHOTO_SIDE, PHOTO_SIDE);
+    await drawJpeg(photo, jpeg, PHOTO_SIDE);
+    this.photo = photo;
     this.paint();
     this.figure.dataset.photo = "shown";
   }

@@ -1,0 +1,1 @@
+"""Other tasks from the features of a classifier: labelling pixels, finding objects, painting."""
