@@ -29,7 +29,7 @@ from dashboard.selection import (
 from dashboard.widgets import controlled
 from vgg_viz import figures
 from vgg_viz.requests import PictureRequest
-from vgg_viz.results import ModelInfo, Picture, ServiceDescription
+from vgg_viz.results import DetectorInfo, ModelInfo, Picture, ServiceDescription
 
 PHOTO_MB, WEIGHTS_MB = 10, 600
 PHOTO_TYPES = ["jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff"]
@@ -311,7 +311,7 @@ def model_title(info: ModelInfo) -> str:
     return f"{info.title} · {weights}" + ("" if info.available else " ↓")
 
 
-def megabytes(info: ModelInfo) -> str:
+def megabytes(info: ModelInfo | DetectorInfo) -> str:
     """Size of the download."""
     return f"{info.download_bytes / MEBI:.0f} MB" if info.download_bytes else "size unknown"
 

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from dashboard.page_settings import checked, one_of, real
+from dashboard.page_settings import checked, one_of, real, switch
 from dashboard.selection import Selection
 from vgg_viz.figures import DETECTION_STEPS, DETECTION_WAYS
 from vgg_viz.requests import DetectionJob
@@ -27,6 +27,8 @@ class DetectionSettings:
     overlap: float = real(0.3, least=0.0, most=1.0)
     box: str = checked("", lambda text: bool(BOX.fullmatch(text)), "a box: left_top_right_bottom")
     object: str = checked("", lambda text: bool(NAME.fullmatch(text)), "a class's name")
+    ssd: bool = switch(False)
+    sure: float = real(0.5, least=0.05, most=1.0)  # least score of SSD's boxes
 
     @property
     def chosen(self) -> tuple[Box, str] | None:

@@ -7,23 +7,26 @@ from dashboard.controls import megabytes
 from dashboard.selection import Where
 from vgg_viz.errors import VggVizError
 from vgg_viz.requests import FetchWeightsJob
-from vgg_viz.results import JobEvent, ModelInfo
+from vgg_viz.results import DetectorInfo, JobEvent, ModelInfo
 
 POLL = 0.5  # s
 
 
-def fetch_panel(where: Where, info: ModelInfo) -> None:
-    """In place of a network's pictures."""
+def fetch_panel(where: Where | str, info: ModelInfo | DetectorInfo, *, quiet: str = "") -> None:
+    """In place of a network's pictures; `quiet` is said instead of a note, for an extra."""
     jobs: dict[str, str] = st.session_state.setdefault("jobs", {})
-    st.info(
-        f"{info.title} with {info.weights_title} is not on this machine yet.",
-        icon=":material/cloud_download:",
-    )
+    if quiet:
+        st.caption(quiet)
+    else:
+        st.info(
+            f"{info.title} with {info.weights_title} is not on this machine yet.",
+            icon=":material/cloud_download:",
+        )
     if info.name not in jobs:
         st.button(
-            f"Fetch {megabytes(info)}",
+            f"Fetch its weights ({megabytes(info)})" if quiet else f"Fetch {megabytes(info)}",
             key=f"{where}_fetch",
-            type="primary",
+            type="secondary" if quiet else "primary",
             on_click=_submit,
             args=(info.name,),
             help="From the publisher into this computer's cache, once. The file is verified by "
@@ -34,7 +37,7 @@ def fetch_panel(where: Where, info: ModelInfo) -> None:
     st.fragment(_progress, run_every=POLL if running else None)(where, info)
 
 
-def _progress(where: Where, info: ModelInfo) -> None:
+def _progress(where: Where | str, info: ModelInfo | DetectorInfo) -> None:
     """The state of one fetch; ends the polling with one full run."""
     jobs: dict[str, str] = st.session_state.jobs
     if info.name not in jobs:

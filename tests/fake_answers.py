@@ -50,6 +50,7 @@ from vgg_viz.requests import (
     RecordingRequest,
     SegmentationHeadsRequest,
     SegmentationRequest,
+    SSDRequest,
     TopPatchesRequest,
     UnitRequest,
 )
@@ -99,6 +100,7 @@ class FakeAnswers:
             ),
             (fake_maps.MapsRequest, self._maps),
             (DetectionCardRequest, fake_detection.card),
+            (SSDRequest, fake_detection.ssd),
             (DetectedRegionRequest, self._detected_region),
             (SegmentationHeadsRequest, lambda _: fake_segmentation.heads()),
             (SegmentationRequest | ExplainedRequest, self._segmentation),

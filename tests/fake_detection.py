@@ -12,6 +12,7 @@ from vgg_viz.requests import (
     DetectionCardRequest,
     DetectionJob,
     ExplainedRequest,
+    SSDRequest,
 )
 from vgg_viz.results import (
     Attribution,
@@ -24,6 +25,7 @@ from vgg_viz.results import (
     ModelInfo,
     Picture,
     Provenance,
+    SSDObjects,
 )
 
 CLASSES = ("bird", "car", "dog")
@@ -149,6 +151,22 @@ def card(request: DetectionCardRequest) -> DetectionCard:
         ),
         measure="average precision at IoU 0.5",
         data="Drawn photos.",
+    )
+
+
+def ssd(request: SSDRequest) -> SSDObjects:
+    """A sure dog and an unsure car; the photo "coffee" has nothing."""
+    count = 0 if request.image == "coffee" else 2
+    made_by = Provenance("ssd300_vgg16:coco", "COCO weights", "cd" * 32, "cpu", "fp32", 300, ())
+    return SSDObjects(
+        boxes=PROPOSALS[[1, 3]][:count],
+        labels=np.array([2, 1])[:count],
+        scores=np.array([0.9, 0.25], np.float32)[:count],
+        classes=CLASSES,
+        width=120,
+        height=90,
+        seconds=0.75,
+        provenance=made_by,
     )
 
 

@@ -78,6 +78,7 @@ class FakeService(FakeAnswers):
     dark: frozenset[str] = frozenset()  # models whose attribution has no positive value
     ready: bool = True
     folders: tuple = ()  # of photos, as `describe` names them
+    detectors: tuple = ()  # published whole, beside our heads
     asked: list[object] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -119,6 +120,7 @@ class FakeService(FakeAnswers):
                 SampleInfo(name, name[8:].title(), "drawn by vgg-viz", "CC0 1.0", ())
                 for name in TEXTURES
             ),
+            detectors=self.detectors,
         )
 
     def run(self, request):
@@ -239,5 +241,10 @@ class _FakeJob:
         if service.fetch_error:
             self._add("failed", None, service.fetch_error)
             return
-        service.models[job.model] = replace(service.models[job.model], available=True)
+        if job.model in service.models:
+            service.models[job.model] = replace(service.models[job.model], available=True)
+        service.detectors = tuple(
+            replace(each, available=each.available or each.name == job.model)
+            for each in service.detectors
+        )
         self._add("done", 1.0, "Fetched and verified.")

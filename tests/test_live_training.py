@@ -426,6 +426,10 @@ def control():
     source, end = os.pipe()
     with open(end, "w", buffering=1) as server:  # noqa: PTH123 - a file descriptor
         yield Control(source), server
+    # A listener that has not heard of the end yet would read the next pipe of the same number.
+    for thread in threading.enumerate():
+        if thread.name == "control":
+            thread.join(PATIENCE)
     os.close(source)
 
 

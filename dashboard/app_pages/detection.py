@@ -9,6 +9,7 @@ from dashboard import (
     detection_measured,
     detection_panels,
     detection_speed,
+    detection_ssd,
     service,
     session,
 )
@@ -51,3 +52,4 @@ with service.messages():
             with column, st.container(key=f"detection_side_{work.where}"), service.messages():
                 detection_panels.panel(work, selection, settings)
         detection_box.panel(works, settings)
+        detection_ssd.panel(selection, settings, offered)

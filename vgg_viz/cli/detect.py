@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from vgg_viz.cli.detect_ssd import detect_ssd
 from vgg_viz.cli.files import about_weights, check_file, photo_credit, write_file, write_picture
 from vgg_viz.cli.photos import Device, DeviceOption, Model, Photo
 from vgg_viz.cli.progress import finished_under_bar
@@ -16,7 +17,7 @@ from vgg_viz.errors import InputError
 from vgg_viz.figures import DETECTION_WAYS, detection_coco, detection_npz, detection_png
 from vgg_viz.models.configs import NETWORKS
 from vgg_viz.requests import MOST_PROPOSALS, DetectionJob, PictureRequest
-from vgg_viz.results import DetectedObject, Detection, Picture
+from vgg_viz.results import DetectedObject, Detection, DetectionWay, Picture
 
 
 class Way(StrEnum):
@@ -24,6 +25,7 @@ class Way(StrEnum):
 
     RCNN = "rcnn"
     FAST = "fast"
+    SSD = "ssd"
 
 
 PICTURE = 1024  # px, long side
@@ -34,9 +36,18 @@ def detect(
     model: Model = "vgg16",
     way: Annotated[
         Way,
-        typer.Option(help="rcnn: the network on every region; fast: once on the photo."),
+        typer.Option(
+            help="rcnn: the network on every region; fast: once on the photo; ssd: torchvision's "
+            "SSD300 with its own COCO weights instead of --model."
+        ),
     ] = Way.RCNN,
-    least: Annotated[float, typer.Option(help="Least score; 1 is the SVM's margin.")] = 0.0,
+    least: Annotated[
+        float | None,
+        typer.Option(
+            help="Least score: of an SVM, whose margin ends at 1 (0 by default), or SSD's "
+            "probability (0.5)."
+        ),
+    ] = None,
     overlap: Annotated[
         float, typer.Option(help="Intersection over union above which the worse box goes.")
     ] = 0.3,
@@ -59,13 +70,18 @@ def detect(
     R-CNN on a bundled network: selective search proposes regions, SVMs on fc7 score them, worse
     boxes are suppressed and the rest refined (Girshick et al. 2014).
     """
+    if way is Way.SSD:
+        detect_ssd(photo, 0.5 if least is None else least, out, output, device)
+        return
+    features: DetectionWay = "fast" if way is Way.FAST else "rcnn"
+    least = least or 0.0
     check_file(out, ".png", ".html", ".json", ".npz")
     if not 0 <= overlap <= 1:
         raise InputError(f"An overlap of {overlap:g} is none; give a share from 0 to 1.")
     with open_service(device.value) as service:
         name = named_model(service.describe(), model)
         image = named_photo(service, photo)
-        found = finished_under_bar(service, DetectionJob(name, image, way.value, proposals), name)
+        found = finished_under_bar(service, DetectionJob(name, image, features, proposals), name)
         assert isinstance(found, Detection)  # noqa: S101 - what the job's type says
         picture = service.run(PictureRequest(image, size=PICTURE))
         credit = photo_credit(service.describe(), image, photo)

@@ -11,7 +11,7 @@ from vgg_viz.cli.service import open_service
 from vgg_viz.cli.tables import Format, as_json, as_table, in_words
 from vgg_viz.errors import DownloadError, InputError, UnknownNameError
 from vgg_viz.requests import FetchWeightsJob
-from vgg_viz.results import JobEvent, ModelInfo, ServiceDescription
+from vgg_viz.results import DetectorInfo, JobEvent, ModelInfo, ServiceDescription
 from vgg_viz.service.engine import ModelService
 
 POLL_SECONDS = 0.1
@@ -65,7 +65,7 @@ def fetch(
         list[str], typer.Argument(metavar="NETWORK...", help="For example vgg16 zfnet_b, or all.")
     ],
 ) -> None:
-    """Fetch ImageNet weights from their publishers.
+    """Fetch ImageNet weights, or ssd300_vgg16 (COCO), from their publishers.
 
     Their hash is checked; a download that was cut goes on where it stopped.
     """
@@ -78,20 +78,24 @@ def fetch(
             typer.echo(f"{model.name}: {_follow(service, model)}")
 
 
-def _wanted(description: ServiceDescription, networks: list[str]) -> list[ModelInfo]:
-    offered = {model.network: model for model in description.models if model.weights == "imagenet"}
+def _wanted(description: ServiceDescription, networks: list[str]) -> list[ModelInfo | DetectorInfo]:
+    offered: dict[str, ModelInfo | DetectorInfo] = {
+        model.network: model for model in description.models if model.weights == "imagenet"
+    }
     if "all" in networks:
         return list(offered.values())
-    names = [network.removesuffix(":imagenet") for network in networks]
+    detectors = {each.name.partition(":")[0]: each for each in description.detectors}
+    offered.update(detectors)
+    names = [network.removesuffix(":imagenet").removesuffix(":coco") for network in networks]
     for name in names:
         if ":" in name:
-            raise InputError(f"{name} is not fetched from anywhere; only ImageNet weights are.")
+            raise InputError(f"{name} is not fetched from anywhere; only published weights are.")
         if name not in offered:
             raise UnknownNameError.among("network with ImageNet weights", name, [*offered, "all"])
     return [offered[name] for name in dict.fromkeys(names)]
 
 
-def _follow(service: ModelService, model: ModelInfo) -> str:
+def _follow(service: ModelService, model: ModelInfo | DetectorInfo) -> str:
     """Fetch one file under a progress bar; return the job's last word. DownloadError."""
     job = service.submit(FetchWeightsJob(model.name))
     try:

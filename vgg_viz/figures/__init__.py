@@ -38,7 +38,7 @@ from vgg_viz.figures.detection_charts import (
     precision_figure,
 )
 from vgg_viz.figures.detection_frames import STEPS as DETECTION_STEPS
-from vgg_viz.figures.detection_frames import detection_frame, nearest_proposal
+from vgg_viz.figures.detection_frames import detection_frame, nearest_proposal, ssd_frame
 from vgg_viz.figures.detection_pictures import detection_coco, detection_npz, detection_png
 from vgg_viz.figures.drawn_box import drawn_box_frame
 from vgg_viz.figures.edit_charts import (
@@ -267,6 +267,7 @@ __all__ = [
     "shown_values",
     "signed",
     "sparsity_figure",
+    "ssd_frame",
     "stride_picture",
     "strip_items",
     "strip_words",

@@ -3,7 +3,7 @@
 import numpy as np
 
 from vgg_viz.figures.frames import pack
-from vgg_viz.results import Detection, Picture
+from vgg_viz.results import Detection, Picture, SSDObjects
 
 # Okabe & Ito's eight colours, told apart with any colour vision; black is white here, for dark
 # photos. The class's name stands at every box besides.
@@ -66,6 +66,42 @@ def detection_frame(
         "boxes": found.boxes.astype("<f4").tobytes(),
         "scores": found.scores.astype("<f4").tobytes(),
         "refined": found.refined.astype("<f4").tobytes(),
+    }
+    return pack(header, parts)
+
+
+def ssd_frame(picture: Picture, found: SSDObjects, label: str, *, least: float) -> bytes:
+    """Return the frame of component `detection_photo` for boxes that are through already.
+
+    Objects of at least `least` are shown, whatever the bar of our heads says ("fixed"), and only
+    named: there are no proposals or SVMs behind them to look into.
+    """
+    objects = found.objects(least)
+    labels = sorted({each.label for each in objects})
+    boxes = np.array([each.box for each in objects], "<f4").reshape(-1, 4)
+    scores = np.full((len(objects), len(labels)), -1, "<f4")
+    for number, each in enumerate(objects):
+        scores[number, labels.index(each.label)] = each.score
+    header = {
+        "fixed": True,
+        "width": found.width,
+        "height": found.height,
+        "classes": [found.classes[i] for i in labels],
+        "colours": [class_colour(i) for i in labels],
+        "count": len(objects),
+        "done": len(objects),
+        "label": label,
+        "step": "suppressed",
+        "least": least,
+        "overlap": 1.0,
+        "chosen": None,
+        "empty": "",
+    }
+    parts = {
+        "photo": picture.jpeg,
+        "boxes": boxes.tobytes(),
+        "scores": scores.tobytes(),
+        "refined": np.repeat(boxes[:, None], len(labels), 1).tobytes(),
     }
     return pack(header, parts)
 

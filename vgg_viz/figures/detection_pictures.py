@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from vgg_viz.figures.detection_frames import class_colour
 from vgg_viz.figures.overlay import wrapped
-from vgg_viz.results import DetectedObject, Detection
+from vgg_viz.results import DetectedObject, Detection, SSDObjects
 
 LEAST_WIDTH = 640  # px: smaller photos are enlarged, so that names can be read
 _MARGIN, _TEXT, _LINE = 12, 16, 22  # px
@@ -20,7 +20,7 @@ _MARGIN, _TEXT, _LINE = 12, 16, 22  # px
 
 def detection_png(
     pixels: NDArray[np.uint8],
-    found: Detection,
+    found: Detection | SSDObjects,
     objects: Sequence[DetectedObject],
     caption: str,
 ) -> bytes:
@@ -72,7 +72,10 @@ def _draw_object(
 
 
 def detection_coco(
-    found: Detection, objects: Sequence[DetectedObject], file_name: str, about: Mapping[str, Any]
+    found: Detection | SSDObjects,
+    objects: Sequence[DetectedObject],
+    file_name: str,
+    about: Mapping[str, Any],
 ) -> dict[str, Any]:
     """The objects as a COCO data set of one photo: `bbox` is x, y, width, height in px.
 

@@ -15,6 +15,7 @@ from vgg_viz.requests.detection import (
     DetectedRegionRequest,
     DetectionCardRequest,
     DetectionJob,
+    SSDRequest,
 )
 from vgg_viz.requests.edits import (
     CarryingChannelsRequest,
@@ -137,6 +138,7 @@ __all__ = [
     "RecordingRequest",
     "RegionScore",
     "Request",
+    "SSDRequest",
     "SegmentationHeadsRequest",
     "SegmentationRequest",
     "SharedFactorisationRequest",

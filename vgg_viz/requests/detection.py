@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from vgg_viz.requests.base import Request
-from vgg_viz.results import DetectedRegion, Detection, DetectionCard, DetectionWay
+from vgg_viz.results import DetectedRegion, Detection, DetectionCard, DetectionWay, SSDObjects
 
 MOST_PROPOSALS = 500
 
@@ -43,3 +43,10 @@ class DetectionCardRequest(Request[DetectionCard]):
     """How good are the heads of this network? Read from the model card; no network runs."""
 
     model: str
+
+
+@dataclass(frozen=True)
+class SSDRequest(Request[SSDObjects]):
+    """What does torchvision's SSD300 find in a photo? Its COCO weights must be on this machine."""
+
+    image: str

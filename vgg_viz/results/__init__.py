@@ -44,6 +44,7 @@ from vgg_viz.results.computation import (
 )
 from vgg_viz.results.description import (
     DatasetInfo,
+    DetectorInfo,
     ImageInfo,
     InitializationInfo,
     LayerInfo,
@@ -61,6 +62,7 @@ from vgg_viz.results.detection import (
     DetectionMeasure,
     DetectionWay,
     FeatureShare,
+    SSDObjects,
 )
 from vgg_viz.results.edits import (
     CarryingChannels,
@@ -168,6 +170,7 @@ __all__ = [
     "DetectionLead",
     "DetectionMeasure",
     "DetectionWay",
+    "DetectorInfo",
     "Edited",
     "EffectiveField",
     "Factorisation",
@@ -235,6 +238,7 @@ __all__ = [
     "Rule",
     "RunInfo",
     "RunState",
+    "SSDObjects",
     "SampleInfo",
     "ScoreDifference",
     "SeedSpread",

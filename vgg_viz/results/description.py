@@ -94,6 +94,20 @@ class DatasetInfo:
 
 
 @dataclass(frozen=True)
+class DetectorInfo:
+    """A detector that its publisher trained whole."""
+
+    name: str  # "ssd300_vgg16:coco"
+    title: str
+    weights_title: str
+    available: bool  # its file is on this machine
+    download_bytes: int
+    box_map: float  # COCO's box mAP as its publisher states it, in per cent
+    measured_on: str  # the photos of that figure
+    source: str  # of that figure
+
+
+@dataclass(frozen=True)
 class ServiceDescription:
     """Everything a page offers comes from here; no list of models is written twice."""
 
@@ -108,6 +122,7 @@ class ServiceDescription:
     initializations: tuple[InitializationInfo, ...] = ()
     datasets: tuple[DatasetInfo, ...] = ()
     textures: tuple[SampleInfo, ...] = ()  # style pictures that the program draws
+    detectors: tuple[DetectorInfo, ...] = ()  # published whole, beside our heads
 
     def model(self, name: str) -> ModelInfo | None:
         """The model called `name`, or None."""

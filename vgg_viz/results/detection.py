@@ -163,3 +163,32 @@ class DetectionCard:
     def of(self, way: DetectionWay, *, refined: bool) -> DetectionMeasure:
         """The measure of one way, with or without box regression."""
         return next(m for w, r, m in self.measures if (w, r) == (way, refined))
+
+
+@dataclass(frozen=True, eq=False)
+class SSDObjects:
+    """What SSD300 leaves of a photo after its own suppression, best first.
+
+    Scores are a softmax over its classes and background: not the SVMs' distances.
+    """
+
+    boxes: Float32  # (N, 4): left, top, right, bottom, px of the photo
+    labels: NDArray[np.int64]  # (N,): places in `classes`
+    scores: Float32  # (N,)
+    classes: tuple[str, ...]  # COCO's categories 1 to 90, in order
+    width: int  # px of the photo
+    height: int
+    seconds: float  # wall clock of the pass and the suppression
+    provenance: Provenance
+
+    def objects(self, least: float = 0.5) -> tuple[DetectedObject, ...]:
+        """Those that score at least `least`; best first."""
+        return tuple(
+            DetectedObject(
+                tuple(self.boxes[i].tolist()), label, self.classes[label], float(score), i
+            )
+            for i, (label, score) in enumerate(
+                zip(self.labels.tolist(), self.scores.tolist(), strict=True)
+            )
+            if score >= least
+        )

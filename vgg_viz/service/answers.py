@@ -38,6 +38,7 @@ from vgg_viz.requests import (
     Request,
     SegmentationRequest,
     SharedFactorisationRequest,
+    SSDRequest,
     TopPatchesRequest,
     UnitRequest,
 )
@@ -52,6 +53,7 @@ from vgg_viz.service.layer_sweep import layer_sweep
 from vgg_viz.service.occlusion import occluded
 from vgg_viz.service.reconstruction import channel_kernel, layer_kernels, reconstruction
 from vgg_viz.service.segmentation import segmentation
+from vgg_viz.service.ssd import ssd_objects
 from vgg_viz.service.top_patches import top_patches
 from vgg_viz.service.units import unit_arithmetic
 
@@ -90,6 +92,7 @@ ANSWERS: Mapping[type[Request[Any]], Answering] = {
     ReconstructionRequest: reconstruction,
     SegmentationRequest: segmentation,
     SharedFactorisationRequest: kernels.shared_factorisation,
+    SSDRequest: ssd_objects,
     TopPatchesRequest: top_patches,
     UnitRequest: unit_arithmetic,
 }

@@ -1,18 +1,17 @@
 """The job that fetches published weights. It runs on a job's thread and needs no torch."""
 
 from vgg_viz.errors import JobError
+from vgg_viz.models.detectors import published_file
 from vgg_viz.models.fetch import fetch
-from vgg_viz.models.registry import parse_model_name, published
 from vgg_viz.requests import FetchWeightsJob
 from vgg_viz.service.jobs import JobHandle
 
 
 def fetch_weights(handle: JobHandle) -> str:
-    """Fetch the ImageNet weights that the job names, reporting bytes; return the last message."""
+    """Fetch the published weights that the job names, reporting bytes; return the last message."""
     if not isinstance(handle.job, FetchWeightsJob):
         raise JobError("This job fetches no weights.")
-    name = parse_model_name(handle.job.model)
-    source = published(name.network).file
+    source = published_file(handle.job.model)
     reported = -1
 
     def progress(done: int, total: int | None) -> None:

@@ -23,6 +23,7 @@ from vgg_viz.clips import read_clip
 from vgg_viz.errors import InputError, VggVizError
 from vgg_viz.images import Photo, encode_jpeg, thumbnail
 from vgg_viz.models.configs import NETWORKS
+from vgg_viz.models.detectors import detector_infos
 from vgg_viz.models.registry import assets_folder
 from vgg_viz.models.schemes import SCHEMES
 from vgg_viz.preprocessing import cropped
@@ -174,6 +175,7 @@ class LocalService:
             initializations=tuple(SCHEMES.values()),
             datasets=dataset_infos(self._folders),
             textures=self._photos.textures(),
+            detectors=detector_infos(),
         )
 
     def run(self, request: Request[Answer]) -> Answer:

@@ -19,7 +19,7 @@ class DetectionPhoto {
     this.says = find(".says");
     this.list = find(".found");
     this.under = -1;
-    this.onLook = (event) => this.setLook(event.detail);
+    this.onLook = (event) => { if (!this.header?.fixed) this.setLook(event.detail); };
     this.stage.onpointermove = (event) => this.point(this.at(event));
     this.stage.onpointerleave = () => this.point(null);
     this.stage.onclick = (event) => this.choose(this.shownAt(this.at(event)));
@@ -197,6 +197,14 @@ class DetectionPhoto {
 
   tell() {
     const { header, look } = this;
+    if (header.fixed) { // boxes that came suppressed: nothing to step through or look into
+      const noun = header.count === 1 ? "object" : "objects";
+      setText(this.says, `${header.count} ${noun} with a score of at least ${signed(look.least)}.`);
+      this.stage.setAttribute("aria-label", `${header.label}: ${this.says.textContent} ` +
+        "Arrow keys go through the boxes.");
+      this.makeList([]);
+      return;
+    }
     const waiting = header.done < header.count ? `, ${header.done} scored so far` : "";
     const counts = [
       `${header.count} proposals${waiting}`,
@@ -251,13 +259,13 @@ class DetectionPhoto {
     const under = place ? this.shownAt(place) : -1;
     if (under === this.under) return;
     this.under = under;
-    this.stage.style.cursor = under >= 0 ? "pointer" : "default";
+    this.stage.style.cursor = under >= 0 && !this.header.fixed ? "pointer" : "default";
     this.draw();
   }
 
   choose(at) {
     const each = this.shown[at];
-    if (!each || Number.isNaN(each.score)) return;
+    if (!each || this.header.fixed || Number.isNaN(each.score)) return;
     const box = [...this.boxOf(each)].map((value) => Math.round(10 * value) / 10);
     this.send("chosen", { box, name: this.header.classes[each.label] });
   }
