@@ -31,9 +31,9 @@ logger = logging.getLogger("vgg_viz.transfer")
 RECIPES: Mapping[str, SegmentationRecipe] = {
     recipe.network: recipe
     for recipe in (
-        SegmentationRecipe("zfnet_b", epochs=8),
-        SegmentationRecipe("vgg11", epochs=8),
-        SegmentationRecipe("vgg16", epochs=8),
+        SegmentationRecipe("zfnet_b", epochs=24),
+        SegmentationRecipe("vgg11", epochs=24),
+        SegmentationRecipe("vgg16", epochs=24),
     )
 }
 
