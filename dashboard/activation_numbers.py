@@ -12,7 +12,7 @@ from dashboard.activation_files import downloads
 from dashboard.activation_panels import NUMBERS
 from dashboard.activation_settings import ActivationSettings, photo_title, second_photo
 from dashboard.charts import chart, look
-from dashboard.controls import PHOTO_MB, PHOTO_TYPES
+from dashboard.controls import another_photo
 from dashboard.network_column import escaped
 from dashboard.selection import WHERE, Selection
 from dashboard.widgets import controlled
@@ -236,32 +236,12 @@ def photo_pickers(
         width=220,
     )
     with st.popover("Upload", icon=":material/upload:", key="activation_upload"):
-        key = f"second_upload_{st.session_state.get('second_uploads', 0)}"
-        st.file_uploader(
+        another_photo(
             "Upload a second photo",
-            type=PHOTO_TYPES,
-            max_upload_size=PHOTO_MB,
-            key=key,
-            on_change=_on_file,
-            args=(key,),
+            key="second_upload",
+            use=lambda name: session.set_settings(second=name),
+            in_fragment=True,
         )
-
-
-def _on_file(key: str) -> None:
-    file = st.session_state[key]
-    if file is None:
-        return
-
-    def use() -> None:
-        info = service.get_service().put_image(file.getvalue())
-        session.set_settings(second=info.id)
-        for note in info.notes:
-            service.tell(note)
-
-    service.attempt(use)
-    # A fresh uploader, so that the file's bytes are let go.
-    st.session_state.second_uploads = st.session_state.get("second_uploads", 0) + 1
-    st.rerun()  # the whole page: notes stand at its top
 
 
 def photos_panel(

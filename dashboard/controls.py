@@ -117,6 +117,31 @@ def add_photo() -> None:
             st.camera_input("Take a photo", key=key, on_change=_on_file, args=(key,))
 
 
+def another_photo(
+    label: str, *, key: str, use: Callable[[str], None], in_fragment: bool = False
+) -> None:
+    """An uploader for a picture beside the selected photo; `use` is told its name."""
+    fresh = _fresh(key)
+    st.file_uploader(
+        label,
+        type=PHOTO_TYPES,
+        max_upload_size=PHOTO_MB,
+        key=fresh,
+        on_change=_on_another,
+        args=(fresh, use, in_fragment),
+    )
+
+
+def _on_another(key: str, use: Callable[[str], None], in_fragment: bool) -> None:
+    file = st.session_state[key]
+    if file is None:
+        return
+    _keep_photo(file.getvalue(), use)
+    _renew(key)
+    if in_fragment:
+        st.rerun()  # the whole page: notes stand at its top
+
+
 def _thumbnail(name: str) -> Picture:
     return service.run(PictureRequest(name, size=96))
 
@@ -145,13 +170,19 @@ def _on_paste() -> None:
 
 
 def _use_photo(data: bytes) -> None:
-    def use() -> None:
+    _keep_photo(data, lambda name: session.change(lambda chosen, _: with_image(chosen, name)))
+
+
+def _keep_photo(data: bytes, use: Callable[[str], None]) -> None:
+    """Put a photo on the server and `use` its name; notes and errors are told."""
+
+    def keep() -> None:
         info = service.get_service().put_image(data)
-        session.change(lambda chosen, _: with_image(chosen, info.id))
+        use(info.id)
         for note in info.notes:
             service.tell(note)
 
-    service.attempt(use)
+    service.attempt(keep)
 
 
 def _fresh(name: str) -> str:

@@ -1,16 +1,15 @@
 """Controls of page "Detection"."""
 
 from collections.abc import Sequence
-from functools import partial
 
 import streamlit as st
 
 from dashboard import components, controls, service, session
-from dashboard.charts import picture_format
 from dashboard.detection_settings import VIEWS, DetectionSettings
 from dashboard.network_column import escaped
-from dashboard.page_head import settings_of
+from dashboard.page_head import page_head, settings_of
 from dashboard.selection import Selection, Where
+from dashboard.study_panel import start_all
 from vgg_viz.figures import DETECTION_WAYS
 from vgg_viz.requests import DetectionJob
 from vgg_viz.results import ModelInfo, ServiceDescription
@@ -40,23 +39,7 @@ setting = settings_of("detection")
 
 def head(settings: DetectionSettings, offered: ServiceDescription) -> None:
     """Title, view, explanation."""
-    with st.container(horizontal=True, vertical_alignment="center", key="detection_head"):
-        st.title("Detection", anchor=False, width="content", help=IDEA)
-        setting(
-            st.segmented_control,
-            "View",
-            list(VIEWS),
-            name="view",
-            value=settings.view,
-            format_func=VIEWS.__getitem__,
-            label_visibility="collapsed",
-            required=True,
-        )
-        with st.popover("More", help="How it works, format of saved charts, link to this view"):
-            st.markdown(IDEA)
-            picture_format()
-            st.caption("Link to this view; the address bar holds it too.")
-            st.code(session.link(offered), language=None, wrap_lines=True)
+    page_head("detection", "Detection", VIEWS, settings.view, offered, idea=IDEA)
 
 
 def photo_row(
@@ -72,15 +55,11 @@ def photo_row(
         controls.add_photo()
         if settings.view == "objects":
             way_picker(settings)
-        waiting = [job for job in jobs if service.get_service().find(job) is None]
-        st.button(
+        start_all(
             "Find objects" if settings.view == "objects" else "Measure both ways",
+            jobs,
             key="detection_start",
-            type="primary",
-            icon=":material/play_arrow:",
-            disabled=not waiting,
-            on_click=partial(_on_start, waiting),
-            help="Both networks, in small steps: one to three seconds each with the bundled "
+            about="Both networks, in small steps: one to three seconds each with the bundled "
             "weights on two CPU cores.",
         )
 
@@ -125,12 +104,3 @@ def _on_look() -> None:
             least=round(float(looked["least"]), 2),
             overlap=round(float(looked["overlap"]), 2),
         )
-
-
-def _on_start(jobs: Sequence[DetectionJob]) -> None:
-    for job in jobs:
-        service.attempt(partial(_submit, job))
-
-
-def _submit(job: DetectionJob) -> None:
-    service.get_service().submit(job)

@@ -8,8 +8,8 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard import session
 from dashboard.network_column import Answers
+from dashboard.page_head import link_to_view
 from dashboard.selection import WHERE, Selection, layer_info
 from vgg_viz import figures
 from vgg_viz.results import Provenance, ServiceDescription
@@ -42,8 +42,7 @@ def downloads(
         disabled=not answers,
         width="stretch",
     )
-    st.caption("Link to this view; the address bar holds it too.")
-    st.code(session.link(offered), language=None, wrap_lines=True)
+    link_to_view(offered)
 
 
 def picture_file(answer: Answers, limit: float | None, credit: str) -> bytes:

@@ -1,12 +1,11 @@
 """Controls of page "Inversion", and what is minimised in words."""
 
 from collections.abc import Sequence
-from functools import partial
 from typing import Any
 
 import streamlit as st
 
-from dashboard import controls, service, session
+from dashboard import controls, service
 from dashboard.charts import picture_format
 from dashboard.inversion_settings import (
     CODES,
@@ -19,8 +18,9 @@ from dashboard.inversion_settings import (
     InversionSettings,
 )
 from dashboard.network_column import escaped
-from dashboard.page_head import settings_of
+from dashboard.page_head import link_to_view, settings_of
 from dashboard.selection import Selection, Where
+from dashboard.study_panel import start_all
 from vgg_viz.requests import InversionJob
 from vgg_viz.results import ModelInfo, ServiceDescription
 
@@ -92,8 +92,7 @@ def head(settings: InversionSettings, offered: ServiceDescription) -> None:
             st.markdown(IDEA)
             st.latex(OBJECTIVE)
             st.caption(WHENCE)
-            st.caption("Link to this view; the address bar holds it too.")
-            st.code(session.link(offered), language=None, wrap_lines=True)
+            link_to_view(offered)
 
 
 def photo_row(
@@ -111,15 +110,11 @@ def photo_row(
             _choice("Code of", "code", settings.code, CODES)
             if settings.code == "layer":
                 controls.pairing_picker(selection)
-        waiting = [job for job in jobs if service.get_service().find(job) is None]
-        st.button(
+        start_all(
             "Rebuild from every depth" if settings.view == "depths" else "Rebuild",
+            jobs,
             key="inversion_start",
-            type="primary",
-            icon=":material/play_arrow:",
-            disabled=not waiting,
-            on_click=partial(_on_start, waiting),
-            help="Both networks, one after the other in small steps. Seconds with the bundled "
+            about="Both networks, one after the other in small steps. Seconds with the bundled "
             "weights; at full width on a CPU, minutes for each layer.",
         )
 
@@ -157,12 +152,3 @@ def _choice(label: str, name: str, value: str, titles: dict[str, str], **details
         required=True,
         **details,
     )
-
-
-def _on_start(jobs: Sequence[InversionJob]) -> None:
-    for job in jobs:
-        service.attempt(partial(_submit, job))
-
-
-def _submit(job: InversionJob) -> None:
-    service.get_service().submit(job)

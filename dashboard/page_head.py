@@ -31,11 +31,17 @@ def settings_of(page: str) -> Callable[..., None]:
 
 
 def page_head(
-    page: str, title: str, views: Mapping[str, str], view: str, offered: ServiceDescription
+    page: str,
+    title: str,
+    views: Mapping[str, str],
+    view: str,
+    offered: ServiceDescription,
+    *,
+    idea: str | None = None,
 ) -> None:
-    """Title, the views (setting "view"), and what to take away."""
+    """Title, the views (setting "view"), how it works, and what to take away."""
     with st.container(horizontal=True, vertical_alignment="center", key=f"{page}_head"):
-        st.title(title, anchor=False, width="content")
+        st.title(title, anchor=False, width="content", help=idea)
         setting(
             st.segmented_control,
             "View",
@@ -47,7 +53,16 @@ def page_head(
             label_visibility="collapsed",
             required=True,
         )
-        with st.popover("More", help="Format of saved charts, link to this view"):
+        holds = "format of saved charts, link to this view"
+        about = holds.capitalize() if idea is None else f"How it works, {holds}"
+        with st.popover("More", help=about):
+            if idea is not None:
+                st.markdown(idea)
             picture_format()
-            st.caption("Link to this view; the address bar holds it too.")
-            st.code(session.link(offered), language=None, wrap_lines=True)
+            link_to_view(offered)
+
+
+def link_to_view(offered: ServiceDescription) -> None:
+    """The address of what is shown, to copy."""
+    st.caption("Link to this view; the address bar holds it too.")
+    st.code(session.link(offered), language=None, wrap_lines=True)

@@ -3,7 +3,7 @@
 The job follows from the page's settings alone, so a reload and a link find it again.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -47,6 +47,36 @@ def study_panel(
     st.fragment(_watch, run_every=POLL if going else None)(job, name, draw, going, key, again)
 
 
+def start_all(
+    label: str,
+    jobs: Sequence[StudyJob],
+    *,
+    key: str,
+    about: str,
+    icon: str = ":material/play_arrow:",
+) -> None:
+    """One button that starts every one of `jobs` that has not run; nothing left: it is dead."""
+    waiting = [job for job in jobs if service.get_service().find(job) is None]
+    st.button(
+        label,
+        key=key,
+        type="primary",
+        icon=icon,
+        disabled=not waiting,
+        on_click=partial(_submit_each, waiting),
+        help=about,
+    )
+
+
+def _submit_each(jobs: Sequence[StudyJob]) -> None:
+    for job in jobs:
+        service.attempt(partial(_submit, job))
+
+
+def _submit(job: StudyJob) -> None:
+    service.get_service().submit(job)
+
+
 def _watch(job: StudyJob, name: str, draw: Draw, going: bool, key: str, again: str) -> None:
     """Bar or message, then the result; the first look after the end runs the whole page once."""
     with service.messages():
@@ -85,15 +115,12 @@ def _state(job: StudyJob, name: str, event: JobEvent, key: str) -> None:
 
 
 def _button(label: str, job: StudyJob, *, key: str, icon: str, kind: str = "secondary") -> None:
-    def submit() -> None:
-        service.get_service().submit(job)
-
     st.button(
         label,
         key=key,
         icon=icon,
         type=kind,  # type: ignore[arg-type]
-        on_click=partial(service.attempt, submit),
+        on_click=partial(service.attempt, partial(_submit, job)),
     )
 
 

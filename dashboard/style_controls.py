@@ -1,7 +1,6 @@
 """Controls of page "Style", and what is minimised in words."""
 
 from collections.abc import Sequence
-from functools import partial
 from typing import Any
 
 import streamlit as st
@@ -9,8 +8,9 @@ import streamlit as st
 from dashboard import components, controls, service, session
 from dashboard.charts import picture_format
 from dashboard.network_column import escaped
-from dashboard.page_head import settings_of
+from dashboard.page_head import link_to_view, settings_of
 from dashboard.selection import Selection, Where
+from dashboard.study_panel import start_all
 from dashboard.style_settings import (
     LEAST_STEPS,
     MIXES,
@@ -90,8 +90,7 @@ def head(settings: StyleSettings, offered: ServiceDescription) -> None:
             st.markdown(IDEA)
             st.latex(OBJECTIVE)
             st.caption(WHENCE)
-            st.caption("Link to this view; the address bar holds it too.")
-            st.code(session.link(offered), language=None, wrap_lines=True)
+            link_to_view(offered)
 
 
 def _settings(settings: StyleSettings) -> None:
@@ -143,15 +142,12 @@ def pictures_row(
         with service.messages():
             _style_strip(settings, offered)
         _own_style()
-        waiting = [job for job in jobs if service.get_service().find(job) is None]
-        st.button(
+        start_all(
             "Paint",
+            jobs,
             key="style_paint",
-            type="primary",
             icon=":material/brush:",
-            disabled=not waiting,
-            on_click=partial(_on_start, waiting),
-            help="Both networks, one after the other in small steps. With the bundled weights "
+            about="Both networks, one after the other in small steps. With the bundled weights "
             "well under a minute each; at full width on a CPU, minutes.",
         )
 
@@ -175,32 +171,12 @@ def _on_style() -> None:
 
 def _own_style() -> None:
     with st.popover("Your style", icon=":material/palette:", key="style_upload"):
-        # A new uploader after each file, so that its bytes are let go.
-        key = f"style_file_{st.session_state.get('style_files', 0)}"
-        st.file_uploader(
+        controls.another_photo(
             "Upload a style picture",
-            type=controls.PHOTO_TYPES,
-            max_upload_size=controls.PHOTO_MB,
-            key=key,
-            on_change=_on_file,
-            args=(key,),
+            key="style_file",
+            use=lambda name: session.set_settings(style=name),
         )
         st.caption("A painting, a fabric, a wall. It stays in the memory of this server only.")
-
-
-def _on_file(key: str) -> None:
-    file = st.session_state[key]
-    if file is None:
-        return
-
-    def use() -> None:
-        info = service.get_service().put_image(file.getvalue())
-        session.set_settings(style=info.id)
-        for note in info.notes:
-            service.tell(note)
-
-    service.attempt(use)
-    st.session_state["style_files"] = st.session_state.get("style_files", 0) + 1
 
 
 def side_head(
@@ -231,12 +207,3 @@ def _choice(label: str, name: str, value: str, titles: dict[str, str], **details
 def shown_picker(settings: StyleSettings) -> None:
     """What stands below both pictures."""
     _choice("Below", "shown", settings.shown, SHOWN, label_visibility="collapsed")
-
-
-def _on_start(jobs: Sequence[StyleJob]) -> None:
-    for job in jobs:
-        service.attempt(partial(_submit, job))
-
-
-def _submit(job: StyleJob) -> None:
-    service.get_service().submit(job)

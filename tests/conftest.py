@@ -13,6 +13,8 @@ from fake_service import FakeService
 from pages import whole_app
 from tests.tiny_assets import make_assets
 from vgg_viz import cli
+from vgg_viz.images import decode
+from vgg_viz.service.execution import Executor
 from vgg_viz.service.local import LocalService
 
 # A deadline would make a busy machine fail: tests assert no time. The examples are the same in
@@ -73,6 +75,18 @@ def service(assets):
     """A real service with tiny networks."""
     with LocalService("cpu") as made:
         yield made
+
+
+@pytest.fixture(scope="module")
+def executor(assets):
+    """What answers on the worker's thread, over the tiny networks."""
+    return Executor("cpu")
+
+
+@pytest.fixture(scope="module")
+def photo(assets):
+    """The cat."""
+    return decode((assets / "images" / "cat.jpg").read_bytes())
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,7 @@
 """What tests of pages share: a page over the fake service, opened at an address, and its words."""
 
 import json
+import time
 from pathlib import Path
 
 from streamlit.testing.v1 import AppTest
@@ -44,3 +45,14 @@ def charts(app):
 def texts(app) -> str:
     """All running text, without Markdown's escapes."""
     return " ".join(e.value for e in [*app.markdown, *app.caption]).replace("\\", "")
+
+
+def worked(app, fake, button, jobs):
+    """The page after a click on a button that starts `jobs()`, when all of them are through."""
+    app.button(key=button).click().run()
+    assert not app.exception
+    end = time.monotonic() + 60
+    while not all(fake.events(fake.find(job))[-1].final for job in jobs()):
+        assert time.monotonic() < end
+        time.sleep(0.02)
+    return opened(app)

@@ -29,17 +29,3 @@ def style_gradient(maps, wanted):
     count, places = maps.shape
     found = (maps.T @ (gram(maps) - wanted)).T / (count**2 * places**2)
     return np.where(maps > 0, found, 0)
-
-
-def total_variation(picture):
-    """(C, H, W): squared differences to the right and downwards, summed."""
-    total = 0.0
-    colours, height, width = picture.shape
-    for c in range(colours):
-        for i in range(height):
-            for j in range(width):
-                if i + 1 < height:
-                    total += (picture[c, i + 1, j] - picture[c, i, j]) ** 2
-                if j + 1 < width:
-                    total += (picture[c, i, j + 1] - picture[c, i, j]) ** 2
-    return total

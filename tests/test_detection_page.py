@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from fake_detection import CLASSES, PROPOSALS, SCORES
-from pages import at_page, charts, opened, texts, whole_app
+from pages import at_page, charts, texts, whole_app, worked
 from vgg_viz import figures
 from vgg_viz.requests import (
     DetectedRegionRequest,
@@ -26,13 +26,7 @@ def jobs(fake):
 
 def found(app, fake):
     """The page after a click on the button, when every study is through."""
-    app.button(key="detection_start").click().run()
-    assert not app.exception
-    end = time.monotonic() + 60
-    while not all(fake.events(fake.find(job))[-1].final for job in jobs(fake)):
-        assert time.monotonic() < end
-        time.sleep(0.02)
-    return opened(app)
+    return worked(app, fake, "detection_start", lambda: jobs(fake))
 
 
 def test_it_opens_with_the_photo_and_runs_nothing(app, fake):

@@ -16,17 +16,11 @@ from vgg_viz.models.registry import assets_folder
 from vgg_viz.preprocessing import cropped
 from vgg_viz.requests import FeatureVisJob, Term
 from vgg_viz.service import feature_vis, feature_vis_limits, studies
-from vgg_viz.service.execution import Executor
 from vgg_viz.service.feature_vis_limits import check, check_room, costs, group_size
 
 CHANNEL = Term("channel", "conv3_1", 1)
 JOB = FeatureVisJob("vgg16:bundled", (CHANNEL,), steps=6)
 CPU = torch.device("cpu")
-
-
-@pytest.fixture(scope="module")
-def executor(assets):
-    return Executor("cpu")
 
 
 def run(executor, job, photos=()):

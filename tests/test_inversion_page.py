@@ -1,13 +1,12 @@
 """The page "Inversion" over the fake service: jobs from settings, pictures, links, code."""
 
 import dataclasses
-import time
 
 import pytest
 
 from dashboard.inversion_code import inversion_code
 from dashboard.inversion_settings import behind_relu
-from pages import at_page, charts, opened, texts, whole_app
+from pages import at_page, charts, texts, whole_app, worked
 from vgg_viz.errors import JobError
 from vgg_viz.requests import InversionJob
 from vgg_viz.results import LayerInfo
@@ -22,13 +21,7 @@ def jobs(fake):
 
 def rebuilt(app, fake):
     """The page after a click on the button, when both studies are through."""
-    app.button(key="inversion_start").click().run()
-    assert not app.exception
-    end = time.monotonic() + 60
-    while not all(fake.events(fake.find(job))[-1].final for job in jobs(fake)):
-        assert time.monotonic() < end
-        time.sleep(0.02)
-    return opened(app)
+    return worked(app, fake, "inversion_start", lambda: jobs(fake))
 
 
 def test_it_opens_with_the_photo_and_empty_places_and_runs_nothing(app, fake):

@@ -8,25 +8,13 @@ import torch
 
 from tests import reference_inversion
 from vgg_viz.errors import InputError, VggVizError
-from vgg_viz.images import decode
 from vgg_viz.inversion import usual_priors
 from vgg_viz.requests import InversionJob
 from vgg_viz.results import Inversion
 from vgg_viz.service import inversion as module
-from vgg_viz.service.execution import Executor
 from vgg_viz.service.studies import studies
 
 JOB = InversionJob("vgg16:bundled", "cat", ("conv1_1", "pool2", "fc7"), steps=8)
-
-
-@pytest.fixture(scope="module")
-def executor(assets):
-    return Executor("cpu")
-
-
-@pytest.fixture(scope="module")
-def photo(assets):
-    return decode((assets / "images" / "cat.jpg").read_bytes())
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from tests import reference_style
+from tests import reference_inversion, reference_style
 from tests.test_capture import assert_same, snapshot
 from tests.tiny import ALL_NETWORKS, tiny_config, tiny_image, tiny_network
 from vgg_viz.errors import InputError
@@ -92,7 +92,7 @@ def test_losses_equal_literal_sums_and_the_gradient_the_papers(count, places, se
 def test_variation_equals_a_literal_sum(height, width, seed):
     picture = np.random.default_rng(seed).normal(0, 1, (3, height, width))
     found = float(total_variation(torch.from_numpy(picture)[None]))
-    np.testing.assert_allclose(found, reference_style.total_variation(picture))
+    np.testing.assert_allclose(found, reference_inversion.total_variation(picture))
 
 
 @pytest.mark.parametrize("keep_colour", [False, True])
@@ -127,8 +127,8 @@ def test_the_whole_objective_equals_its_parts(keep_colour):
     at, unit = "relu4_2", units["relu4_2"]
     whole = reference_style.content_loss(second[at] / unit, first[at] / unit)
     total += 0.03 * reference_style.content_loss(maps[at] / unit, first[at] / unit) / whole
-    rough = reference_style.total_variation(style[0].numpy())
-    total += 0.03 * reference_style.total_variation(now[0].numpy()) / rough
+    rough = reference_inversion.total_variation(style[0].numpy())
+    total += 0.03 * reference_inversion.total_variation(now[0].numpy()) / rough
     np.testing.assert_allclose(made.objective.measure(network, now).loss, total, rtol=1e-9)
     assert made.objective.measure(network, content).content == 0
     assert max(made.objective.measure(network, style).style) < 1e-20

@@ -1,7 +1,6 @@
 """The page "Style" over the fake service: jobs from settings, pictures, links, code."""
 
 import dataclasses
-import time
 
 import numpy as np
 import pytest
@@ -9,7 +8,7 @@ import pytest
 from dashboard.style_code import style_code
 from dashboard.style_entry import strongest_pair
 from dashboard.style_settings import MIXES, StyleSettings, style_title
-from pages import at_page, charts, opened, texts, whole_app
+from pages import at_page, charts, texts, whole_app, worked
 from vgg_viz.requests import ExplainedRequest, StyleJob
 
 PAGE = "style"
@@ -21,13 +20,7 @@ def jobs(fake):
 
 def painted(app, fake):
     """The page after a click on the button, when both studies are through."""
-    app.button(key="style_paint").click().run()
-    assert not app.exception
-    end = time.monotonic() + 60
-    while not all(fake.events(fake.find(job))[-1].final for job in jobs(fake)):
-        assert time.monotonic() < end
-        time.sleep(0.02)
-    return opened(app)
+    return worked(app, fake, "style_paint", lambda: jobs(fake))
 
 
 def test_it_opens_with_both_pictures_and_paints_nothing(app, fake):

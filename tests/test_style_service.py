@@ -19,7 +19,6 @@ from vgg_viz.requests import (
 )
 from vgg_viz.results import Styled
 from vgg_viz.service import style as module
-from vgg_viz.service.execution import Executor
 from vgg_viz.service.studies import studies
 from vgg_viz.transfer.textures import SIDE, TEXTURES, texture
 
@@ -34,16 +33,6 @@ def png(pixels):
 
 def drawn(name="texture-mosaic"):
     return decode(png(texture(name)))
-
-
-@pytest.fixture(scope="module")
-def executor(assets):
-    return Executor("cpu")
-
-
-@pytest.fixture(scope="module")
-def photo(assets):
-    return decode((assets / "images" / "cat.jpg").read_bytes())
 
 
 @pytest.fixture

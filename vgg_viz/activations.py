@@ -24,7 +24,7 @@ from vgg_viz.models.configs import Layer, NetworkConfig
 from vgg_viz.models.registry import assets_folder, bundled_cards, parse_model_name
 from vgg_viz.models.weights import load_model
 from vgg_viz.preprocessing import prepare
-from vgg_viz.results import ChannelNumbers, Float32, Histogram
+from vgg_viz.results import ChannelNumbers, Float32, Histogram, single
 
 # Dropout and flatten change nothing that could be looked at.
 LOOKED_AT = ("conv", "batch_norm", "relu", "lrn", "max_pool", "avg_pool", "linear")
@@ -98,7 +98,7 @@ class PhotoActivations:
         name = output_name(self.config, layer, relu=relu)
         gradients = self._seen.gradients(self.top if target is None else target)
         products = self._output(name)[0].detach().cpu().double() * gradients[name][0].cpu().double()
-        return _read_only(products.reshape(len(products), -1).sum(dim=1).numpy())
+        return single(products.reshape(len(products), -1).sum(dim=1).numpy())
 
     def _output(self, name: str) -> Tensor:
         if name not in self._seen.outputs:
@@ -171,18 +171,18 @@ def _row(config: NetworkConfig, layer: str) -> Layer:
 def as_maps(output: Tensor) -> Float32:
     """The first of a batch, (1, C, h, w) or (1, K), as read-only float32 (C, h, w), (K, 1, 1)."""
     first = output[0].detach().float().cpu().contiguous().numpy()
-    return _read_only(first if first.ndim == 3 else first[:, None, None])
+    return single(first if first.ndim == 3 else first[:, None, None])
 
 
 def channel_numbers(maps: Float32) -> ChannelNumbers:
     """Mean, deviation, extremes and share of exact zeros of every channel of (C, h, w)."""
     flat = maps.reshape(len(maps), -1)  # (C, h w)
     return ChannelNumbers(
-        means=_read_only(flat.mean(axis=1, dtype=np.float64)),
-        stds=_read_only(flat.std(axis=1, dtype=np.float64)),
-        minima=_read_only(flat.min(axis=1)),
-        maxima=_read_only(flat.max(axis=1)),
-        zeros=_read_only((flat == 0).mean(axis=1)),
+        means=single(flat.mean(axis=1, dtype=np.float64)),
+        stds=single(flat.std(axis=1, dtype=np.float64)),
+        minima=single(flat.min(axis=1)),
+        maxima=single(flat.max(axis=1)),
+        zeros=single((flat == 0).mean(axis=1)),
     )
 
 
@@ -217,7 +217,7 @@ def paired_similarities(maps: Float32, others: Float32) -> Float32:
 def distances(maps: Float32, others: Float32) -> Float32:
     """Root of the mean squared difference of each map of (C, h, w) to its partner, (C,)."""
     difference = maps.astype(np.float64) - others
-    return _read_only(np.sqrt((difference**2).mean(axis=(1, 2))))
+    return single(np.sqrt((difference**2).mean(axis=(1, 2))))
 
 
 def histogram(values: NDArray[np.float32]) -> Histogram:
@@ -237,10 +237,4 @@ def histogram(values: NDArray[np.float32]) -> Histogram:
 
 def _cosines(products: NDArray[np.float64], norms: NDArray[np.float64]) -> Float32:
     """Of inner products (C,) and products of norms (C,)."""
-    return _read_only(np.divide(products, norms, out=np.zeros_like(products), where=norms > 0))
-
-
-def _read_only(array: NDArray[np.floating]) -> Float32:
-    own = np.array(array, dtype=np.float32, order="C")
-    own.flags.writeable = False
-    return own
+    return single(np.divide(products, norms, out=np.zeros_like(products), where=norms > 0))

@@ -12,7 +12,6 @@ from vgg_viz.arithmetic.windows import (
     as_array,
     as_maps,
     axes_of,
-    frozen,
     product_roundoff,
     roundoff,
     spread,
@@ -27,6 +26,7 @@ from vgg_viz.results import (
     Standardisation,
     WeightedSum,
     Window,
+    read_only,
 )
 
 Unit = tuple[int, int, int]  # channel, row, column, from 0
@@ -173,7 +173,7 @@ def _weighted_sum(
         given=taps.values,
         weights=kernel,
         inside=taps.inside,
-        sums=frozen(sums),
+        sums=read_only(sums),
         strongest=tuple(int(c) for c in order),
         bias=0.0 if biases is None else float(biases[channel].detach()),
         first=taps.first,
@@ -218,7 +218,7 @@ def _average_pool(module: nn.AdaptiveAvgPool2d, maps: Tensor, unit: Unit) -> Ste
     values = as_array(maps[channel, top:bottom, left:right])
     value = float(values.mean(dtype=np.float64))
     inside = np.ones(values.shape, dtype=np.bool_)
-    parts = Window(values, frozen(inside), (top, left), (1, 1), None)
+    parts = Window(values, read_only(inside), (top, left), (1, 1), None)
     sizes = float(np.abs(values).mean(dtype=np.float64))
     formula = f"p = the mean of {values.shape[0]} × {values.shape[1]} values"
     rounding = spread(values.size + 1, sizes)

@@ -1,13 +1,13 @@
 """What lies under a window, how much rounding may change a sum, and tensors as arrays."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from vgg_viz.results import Float32
+from vgg_viz.results import Float32, read_only, single
 
 TF32_ROUNDOFF = 2.0**-11
 
@@ -48,8 +48,8 @@ def under(maps: Tensor, place: tuple[int, int], axes: tuple[Axis, Axis]) -> Taps
     on_map = inside[0][:, None] & inside[1][None]
     values = maps[:, taps[0]][:, :, taps[1]].float().cpu().numpy()  # (C, kh, kw)
     return Taps(
-        frozen(np.where(on_map, values, np.float32(0))),
-        frozen(on_map),
+        read_only(np.where(on_map, values, np.float32(0))),
+        read_only(on_map),
         (first[0], first[1]),
         (axes[0].dilation, axes[1].dilation),
     )
@@ -81,12 +81,4 @@ def as_maps(output: Tensor) -> Tensor:
 
 
 def as_array(tensor: Tensor) -> Float32:
-    array: Float32 = frozen(tensor.detach().float().cpu().numpy())
-    return array
-
-
-def frozen(array: Any) -> Any:
-    """A read-only copy: results are shared."""
-    own = np.array(array, order="C")
-    own.flags.writeable = False
-    return own
+    return single(tensor.detach().float().cpu().numpy())

@@ -17,7 +17,7 @@ from torch.nn import functional as F
 from vgg_viz.attribution.baselines import blurred
 from vgg_viz.attribution.question import Question, Target
 from vgg_viz.attribution.steps import images_a_step, portions
-from vgg_viz.results import Float32, PerturbationCurve
+from vgg_viz.results import PerturbationCurve, single
 
 BLUR = 1 / 20  # standard deviation over the side: 11 px of 224
 PROTOCOL = (
@@ -123,9 +123,7 @@ def curve(
 ) -> PerturbationCurve:
     """A curve with its area by the trapezium rule over the true fractions."""
     x, y = np.asarray(fractions, np.float64), np.asarray(scores, np.float64)
-    return PerturbationCurve(
-        _single(x), _single(y), float(((y[1:] + y[:-1]) / 2 * np.diff(x)).sum())
-    )
+    return PerturbationCurve(single(x), single(y), float(((y[1:] + y[:-1]) / 2 * np.diff(x)).sum()))
 
 
 def mean_curve(each: Sequence[PerturbationCurve]) -> tuple[PerturbationCurve, float]:
@@ -151,9 +149,3 @@ def drop(whole: float, kept: float) -> tuple[float, bool]:
 
 def _last(images: Tensor) -> Tensor:
     return images.contiguous(memory_format=torch.channels_last)
-
-
-def _single(values: np.ndarray) -> Float32:
-    found = np.array(values, np.float32)
-    found.flags.writeable = False
-    return found

@@ -34,7 +34,7 @@ from vgg_viz.attribution.reference_maps import centre, edges, random_maps
 from vgg_viz.attribution.registry import COMPUTE
 from vgg_viz.attribution.similarity import rank_correlation, structural_similarity
 from vgg_viz.capture import inspect
-from vgg_viz.results import Float32, MapCurves, Pointing, Randomised, SeedSpread
+from vgg_viz.results import Float32, MapCurves, Pointing, Randomised, SeedSpread, single
 
 STEPWISE_CASCADE = 4  # rows for a method of many passes; any other one gets a row for every layer
 TITLES = {
@@ -258,6 +258,4 @@ def spread_of(grids: list[Float32], seeds: list[int]) -> SeedSpread:
 
 
 def _numbers(grid: Tensor) -> Float32:
-    array: Float32 = grid.detach().float().cpu().contiguous().numpy().copy()
-    array.flags.writeable = False
-    return array
+    return single(grid.detach().float().cpu().numpy())

@@ -20,6 +20,7 @@ from PIL import Image
 
 from vgg_viz.errors import UnknownNameError, VggVizError
 from vgg_viz.models.registry import assets_folder
+from vgg_viz.results import single
 
 FORMAT = 1
 COLUMNS = 16  # of tiles in an atlas
@@ -128,16 +129,10 @@ def _layer(name: str, entry: Mapping[str, Any]) -> GalleryLayer:
         size=int(entry["size"]),
         side=int(entry["side"]),
         channels=len(entry["values"]),
-        values=_frozen(entry["values"]),
-        photo_values=None if photo_values is None else _frozen(photo_values),
+        values=single(entry["values"]),
+        photo_values=None if photo_values is None else single(photo_values),
         photos=int(entry["photos"]),
     )
-
-
-def _frozen(values: list[float]) -> NDArray[np.float32]:
-    array = np.array(values, np.float32)
-    array.flags.writeable = False
-    return array
 
 
 def _tiles(path: Path, layer: GalleryLayer) -> Pictures:

@@ -90,6 +90,11 @@ def assets_folder() -> Path:
     return Path(__file__).resolve().parents[2] / "assets"
 
 
+def transfer_folder() -> Path:
+    """Where the heads of other tasks ship: assets/weights/transfer."""
+    return assets_folder() / "weights" / "transfer"
+
+
 @dataclass(frozen=True)
 class Card:
     """A model card: what a bundled weights file holds and how good it is."""

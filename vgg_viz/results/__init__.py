@@ -14,6 +14,7 @@ from vgg_viz.results.arithmetic import (
     WeightedSum,
     Window,
 )
+from vgg_viz.results.arrays import read_only, single
 from vgg_viz.results.attribution import (
     Attribution,
     Family,
@@ -264,4 +265,6 @@ __all__ = [
     "Verdict",
     "WeightedSum",
     "Window",
+    "read_only",
+    "single",
 ]

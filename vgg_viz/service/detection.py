@@ -11,7 +11,15 @@ from torch import Tensor, nn
 from vgg_viz.errors import InputError, UnknownNameError
 from vgg_viz.images import Photo, encode_jpeg
 from vgg_viz.requests import DetectedRegionRequest, DetectionJob
-from vgg_viz.results import DetectedRegion, Detection, FeatureShare, Float32, Picture
+from vgg_viz.results import (
+    DetectedRegion,
+    Detection,
+    FeatureShare,
+    Float32,
+    Picture,
+    read_only,
+    single,
+)
 from vgg_viz.service.devices import host_copy
 from vgg_viz.transfer.boxes import clipped, moved
 from vgg_viz.transfer.detection_heads import DetectionHeads, Head, load_heads
@@ -94,9 +102,9 @@ class DetectionStudy:
         height, width = self._pixels.shape[:2]
         fast = self._job.way == "fast"
         return Detection(
-            boxes=_frozen(self._boxes),
-            scores=_frozen(self._scores),
-            refined=_frozen(self._refined),
+            boxes=single(self._boxes),
+            scores=single(self._scores),
+            refined=single(self._refined),
             classes=self._heads.classes,
             width=width,
             height=height,
@@ -162,9 +170,9 @@ def detected_region(
     bias = float(head.bias[request.label])
     refined = clipped(moved(boxes, moves[None]), pixels.shape[1], pixels.shape[0])[0]
     side, mean = network.preprocessing.crop, network.preprocessing.mean
-    sharp = _frozen(warped(pixels, box, side, mean, times=SHARPER))
+    sharp = read_only(warped(pixels, box, side, mean, times=SHARPER))
     return DetectedRegion(
-        crop=_frozen(warped(pixels, box, side, mean)),
+        crop=read_only(warped(pixels, box, side, mean)),
         picture=Picture(sharp, encode_jpeg(sharp), ()),
         context=context_px(side),
         scores=scores,
@@ -246,9 +254,3 @@ def _shares(values: Float32, weights: Float32, count: int) -> tuple[FeatureShare
 def _four(values: np.ndarray) -> tuple[float, float, float, float]:
     left, top, right, bottom = (float(value) for value in values)
     return left, top, right, bottom
-
-
-def _frozen(values: np.ndarray) -> np.ndarray:
-    own = np.array(values, values.dtype if values.dtype == np.uint8 else np.float32)
-    own.flags.writeable = False
-    return own

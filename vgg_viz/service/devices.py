@@ -4,11 +4,13 @@ import gc
 from contextlib import suppress
 from pathlib import Path
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from vgg_viz.errors import InputError
-from vgg_viz.results import Float32
+from vgg_viz.results import Float32, read_only, single
 from vgg_viz.service.allocator import return_freed_memory
 
 
@@ -85,6 +87,11 @@ def _table(path: Path) -> dict[str, int]:
 
 def host_copy(tensor: Tensor) -> Float32:
     """A read-only float32 copy on the host, as results hold it."""
-    array: Float32 = tensor.detach().float().cpu().contiguous().numpy().copy()
-    array.flags.writeable = False
-    return array
+    return single(tensor.detach().float().cpu().numpy())
+
+
+def host_pixels(picture: Tensor) -> NDArray[np.uint8]:
+    """(1, 3, H, W) in [0, 1] -> read-only uint8 (H, W, 3) on the host."""
+    values = (picture[0].detach().float().cpu() * 255).round().clamp(0, 255)
+    pixels: NDArray[np.uint8] = read_only(values.byte().permute(1, 2, 0).numpy())
+    return pixels

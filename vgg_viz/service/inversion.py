@@ -4,9 +4,7 @@ import math
 import time
 from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from vgg_viz.errors import InputError, UnknownNameError
@@ -15,7 +13,8 @@ from vgg_viz.inversion import Inverter, Priors, usual_priors
 from vgg_viz.models.configs import NetworkConfig
 from vgg_viz.preprocessing import Preprocessing, prepare
 from vgg_viz.requests import InversionJob
-from vgg_viz.results import Float32, Inversion, LayerInversion
+from vgg_viz.results import Inversion, LayerInversion, single
+from vgg_viz.service.devices import host_pixels
 
 if TYPE_CHECKING:
     from vgg_viz.service.execution import Executor, Ready
@@ -65,7 +64,7 @@ class Rebuilding:
             return None
         ready = executor.ready(self.job.model)
         return Inversion(
-            photo=_pixels(self._photo),
+            photo=host_pixels(self._photo),
             layers=tuple(self._shown(inverter, ready) for inverter in self._inverters),
             wanted=self.layers,
             steps=self.job.steps,
@@ -143,10 +142,10 @@ class Rebuilding:
             return known
         self._ended[inverter.layer] = LayerInversion(
             layer=inverter.layer,
-            pixels=_pixels(inverter.picture),
+            pixels=host_pixels(inverter.picture),
             code_shape=inverter.code_shape,
-            losses=_curve(inverter.losses),
-            distances=_curve(inverter.distances),
+            losses=single(inverter.losses),
+            distances=single(inverter.distances),
             distance=inverter.distance(ready.network),
             correlation=correlation(inverter.picture, self._photo),
             total_variation=inverter.priors.total_variation,
@@ -219,17 +218,3 @@ def _seen(photo: Photo, preprocessing: Preprocessing) -> Tensor:
     read = torch.from_numpy(prepare(photo.pixels, preprocessing))
     picture = (read * std + mean).clamp(0, 1)[None]
     return picture.contiguous(memory_format=torch.channels_last)
-
-
-def _pixels(picture: Tensor) -> NDArray[np.uint8]:
-    """(1, 3, H, W) in [0, 1] -> read-only uint8 (H, W, 3)."""
-    values = (picture[0].detach().float().cpu() * 255).round().clamp(0, 255)
-    found: NDArray[np.uint8] = values.byte().permute(1, 2, 0).contiguous().numpy()
-    found.flags.writeable = False
-    return found
-
-
-def _curve(values: list[float]) -> Float32:
-    found = np.array(values, np.float32)
-    found.flags.writeable = False
-    return found

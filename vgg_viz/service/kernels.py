@@ -1,6 +1,6 @@
 """Answers about kernels: weights are read and pictures convolved here, no network runs."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -32,6 +32,7 @@ from vgg_viz.results import (
     LayerFactorisation,
     Provenance,
     SharedFactorisation,
+    single,
 )
 
 if TYPE_CHECKING:
@@ -66,18 +67,18 @@ def kernel_study(executor: "Executor", request: KernelStudyRequest, _: Photos) -
     mean = np.sqrt((responses**2).mean(axis=0))
     return KernelStudy(
         kernels=found,
-        norms=_single(redundancy.norms(weights)),
+        norms=single(redundancy.norms(weights)),
         dead=redundancy.dead(weights),
         dead_share=redundancy.DEAD_SHARE,
         duplicates=redundancy.duplicates(weights),
         same_cosine=redundancy.SAME_COSINE,
-        rank_1_energy=_single(parts.rank_1_energy.reshape(outputs, inputs).mean(axis=1)),
-        effective_rank=_single(parts.effective_rank.reshape(outputs, inputs).mean(axis=1)),
-        response=_single(mean),
-        frequencies=_single(frequency.frequencies()),
-        peaks=_single(frequency.peak_frequencies(responses)),
-        grey_shares=_single(_grey_shares(weights, responses)),
-        beyond_nyquist=_single(frequency.beyond_nyquist(responses, found.stride)),
+        rank_1_energy=single(parts.rank_1_energy.reshape(outputs, inputs).mean(axis=1)),
+        effective_rank=single(parts.effective_rank.reshape(outputs, inputs).mean(axis=1)),
+        response=single(mean),
+        frequencies=single(frequency.frequencies()),
+        peaks=single(frequency.peak_frequencies(responses)),
+        grey_shares=single(_grey_shares(weights, responses)),
+        beyond_nyquist=single(frequency.beyond_nyquist(responses, found.stride)),
         beyond_nyquist_mean=float(frequency.beyond_nyquist(mean, found.stride)),
         provenance=found.provenance,
     )
@@ -101,13 +102,13 @@ def factorise(_: "Executor", request: FactorisationRequest, __: Photos) -> Facto
     fits = [factorisation.fit_stack(kernel, count, starts=starts) for count in counts]
     chosen, parts = fits[request.channels - 1], separable.separability(kernel)
     return Factorisation(
-        kernel=_single(kernel[0]),
-        first=_single(chosen.first[0]),
-        second=_single(chosen.second[0]),
-        product=_single(chosen.products[0]),
+        kernel=single(kernel[0]),
+        first=single(chosen.first[0]),
+        second=single(chosen.second[0]),
+        product=single(chosen.products[0]),
         residuals=tuple(float(fit.residuals[0]) for fit in fits),
-        separable=_single(parts.separable[0]),
-        singular_values=_single(parts.values[0]),
+        separable=single(parts.separable[0]),
+        singular_values=single(parts.values[0]),
         rank_1_energy=float(parts.rank_1_energy[0]),
         effective_rank=float(parts.effective_rank[0]),
     )
@@ -127,8 +128,8 @@ def layer_factorisation(
         layer=found.layer,
         shape=(outputs, inputs),
         units=np.stack([chosen // inputs, chosen % inputs], axis=1),
-        residuals=_single(factorisation.fit_stack(each).residuals),
-        rank_1_energy=_single(separable.separability(each).rank_1_energy),
+        residuals=single(factorisation.fit_stack(each).residuals),
+        rank_1_energy=single(separable.separability(each).rank_1_energy),
         provenance=found.provenance,
     )
 
@@ -209,7 +210,7 @@ def designed_aliasing(
         versions=(("vgg-viz", __version__),),
     )
     title = f"{request.design}, {request.kernel}x{request.kernel}, stride {request.stride}"
-    return _aliasing(title, picture, maps, _single(kernel[0]), request.stride, 0, made)
+    return _aliasing(title, picture, maps, single(kernel[0]), request.stride, 0, made)
 
 
 # --- reading weights -----------------------------------------------------------------------------
@@ -258,7 +259,7 @@ def kernels_of(executor: "Executor", ready: "Ready", row: Layer) -> Kernels:
 
 def _numbers(parameter: torch.Tensor) -> Float32:
     """A copy: what leaves the service does not change with the network, nor the network with it."""
-    return _single(parameter.detach().float().cpu().numpy())
+    return single(parameter.detach().float().cpu().numpy())
 
 
 # --- what is made of them ------------------------------------------------------------------------
@@ -297,15 +298,8 @@ def _aliasing(
         kernel=kernel,
         stride=stride,
         channel=channel,
-        strided=_single(maps.strided[channel]),
-        held=_single(maps.held[channel]),
-        shares=_single(maps.shares),
+        strided=single(maps.strided[channel]),
+        held=single(maps.held[channel]),
+        shares=single(maps.shares),
         provenance=provenance,
     )
-
-
-def _single(values: NDArray[np.floating[Any]]) -> Float32:
-    """float32, read-only: the answer is kept and given to others too."""
-    single = np.array(values, np.float32)
-    single.flags.writeable = False
-    return single

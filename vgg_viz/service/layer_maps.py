@@ -3,7 +3,7 @@
 All are views of one Inspection: moving between layers, channels and classes runs no network.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -35,6 +35,7 @@ from vgg_viz.results import (
     LayerSummary,
     PhotoDifferences,
     ValueSummary,
+    read_only,
 )
 
 if TYPE_CHECKING:
@@ -101,7 +102,7 @@ def channel_map(executor: "Executor", request: MapRequest, photos: tuple[Photo, 
         output=activations.output_name(seen.config, request.layer, relu=request.relu),
         channel=request.channel,
         relu=request.relu,
-        map=_frozen(maps[request.channel]),
+        map=read_only(maps[request.channel]),
         similarities=activations.similarities(maps, request.channel),
         provenance=executor.provenance(executor.ready(request.model, request.precision)),
     )
@@ -152,9 +153,9 @@ def frame_maps(
         maps=shares,
         lows=lows,
         highs=highs,
-        means=_frozen(flat.mean(axis=1, dtype=np.float64).astype(np.float32)),
-        maxima=_frozen(flat.max(axis=1)),
-        probabilities=_frozen(logits[0].float().softmax(0).cpu().numpy()),
+        means=read_only(flat.mean(axis=1, dtype=np.float64).astype(np.float32)),
+        maxima=read_only(flat.max(axis=1)),
+        probabilities=read_only(logits[0].float().softmax(0).cpu().numpy()),
         classes=ready.loaded.classes,
         provenance=executor.provenance(ready, request.precision),
     )
@@ -175,8 +176,8 @@ def photo_differences(
         request.layer,
         activations.output_name(ready.loaded.config, request.layer, relu=request.relu),
         request.relu,
-        means=_frozen(np.stack([each.means for each in numbers])),
-        maxima=_frozen(np.stack([each.maxima for each in numbers])),
+        means=read_only(np.stack([each.means for each in numbers])),
+        maxima=read_only(np.stack([each.maxima for each in numbers])),
         distances=activations.distances(first, second),
         similarities=activations.paired_similarities(first, second),
         provenance=executor.provenance(ready, request.precision),
@@ -226,7 +227,7 @@ def _values(maps: Float32) -> ValueSummary:
         largest=float(maps.max()),
         zeros=float((maps == 0).mean()),
         histogram=activations.histogram(maps),
-        mini=_frozen(_mini(maps)),
+        mini=read_only(_mini(maps)),
     )
 
 
@@ -249,7 +250,7 @@ def _in_bytes(small: Float32) -> tuple[Float32, Float32, NDArray[np.uint8]]:
     highs = np.maximum(small.max(axis=(1, 2)), 0)
     spans = np.where(highs > lows, highs - lows, 1)[:, None, None]
     shares = (small - lows[:, None, None]) / spans
-    return _frozen(lows), _frozen(highs), _frozen((255 * shares).round().astype(np.uint8))
+    return read_only(lows), read_only(highs), read_only((255 * shares).round().astype(np.uint8))
 
 
 def _max_pooled(maps: Float32, side: int) -> tuple[Float32, int]:
@@ -264,10 +265,3 @@ def _max_pooled(maps: Float32, side: int) -> tuple[Float32, int]:
 def _array(tensor: Tensor) -> Float32:
     array: Float32 = tensor.numpy()
     return array
-
-
-def _frozen(array: Any) -> Any:
-    """A read-only copy: results are shared."""
-    own = np.array(array, order="C")
-    own.flags.writeable = False
-    return own

@@ -21,6 +21,7 @@ from vgg_viz.results import (
     LayerKernels,
     Normalisation,
     Reconstruction,
+    single,
 )
 from vgg_viz.service.kernels import conv_row, kernels_of
 
@@ -160,7 +161,7 @@ def layer_kernels(
     return LayerKernels(
         layer=found.layer,
         shape=(found.weights.shape[0], found.weights.shape[1], found.side),
-        norms=_single(redundancy.norms(found.weights)),
+        norms=single(redundancy.norms(found.weights)),
         dead=redundancy.dead(found.weights),
         dead_share=redundancy.DEAD_SHARE,
         closest=pairs[:CLOSEST],
@@ -186,22 +187,16 @@ def channel_kernel(
     return ChannelKernel(
         layer=found.layer,
         channel=request.channel,
-        kernel=_single(kernel),
+        kernel=single(kernel),
         bias=float(found.bias[request.channel]),
         stride=found.stride,
-        slice_norms=_single(redundancy.norms(kernel)),
-        cosines=_single(redundancy.cosines(found.weights, request.channel)),
-        response=_single(response),
-        frequencies=_single(frequency.frequencies()),
+        slice_norms=single(redundancy.norms(kernel)),
+        cosines=single(redundancy.cosines(found.weights, request.channel)),
+        response=single(response),
+        frequencies=single(frequency.frequencies()),
         provenance=found.provenance,
     )
 
 
 def _numbers(tensor: Tensor) -> Float32:
-    return _single(tensor.detach().float().cpu().numpy())
-
-
-def _single(values: "np.ndarray[tuple[int, ...], np.dtype[np.floating]]") -> Float32:
-    single = np.array(values, np.float32, order="C")
-    single.flags.writeable = False
-    return single
+    return single(tensor.detach().float().cpu().numpy())

@@ -3,14 +3,13 @@
 import time
 from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
 
 from vgg_viz import __version__
 from vgg_viz.images import Photo
 from vgg_viz.models.detectors import DETECTORS, SSD
 from vgg_viz.requests import SSDRequest
-from vgg_viz.results import Provenance, SSDObjects
+from vgg_viz.results import Provenance, SSDObjects, read_only
 from vgg_viz.transfer.ssd import SIDE, classes, load_ssd
 
 if TYPE_CHECKING:
@@ -34,9 +33,9 @@ def ssd_objects(
     started = time.perf_counter()
     found = detector.detect(pixels)
     return SSDObjects(
-        boxes=_frozen(found.boxes),
-        labels=_frozen(found.labels),
-        scores=_frozen(found.scores),
+        boxes=read_only(found.boxes),
+        labels=read_only(found.labels),
+        scores=read_only(found.scores),
         classes=classes(),
         width=pixels.shape[1],
         height=pixels.shape[0],
@@ -55,9 +54,3 @@ def ssd_objects(
             ),
         ),
     )
-
-
-def _frozen(values: np.ndarray) -> np.ndarray:
-    own = values.copy()
-    own.flags.writeable = False
-    return own

@@ -14,8 +14,8 @@ from vgg_viz.images import Photo
 from vgg_viz.models.configs import NetworkConfig, least_input_size
 from vgg_viz.preprocessing import Preprocessing, cropped
 from vgg_viz.requests import StyleJob
-from vgg_viz.results import Float32, Styled, StyleLayer
-from vgg_viz.service.devices import host_copy
+from vgg_viz.results import Styled, StyleLayer, single
+from vgg_viz.service.devices import host_copy, host_pixels
 from vgg_viz.transfer.painting import Optimizer, Painting, Start, Way
 from vgg_viz.transfer.style import Balance, Pooling
 
@@ -89,7 +89,7 @@ class StyleStudy:
         layers = tuple(
             StyleLayer(
                 layer=name,
-                losses=_curve([parts.style[number] for parts in history]),
+                losses=single([parts.style[number] for parts in history]),
                 reference=objective.style_references[number],
                 content_gram=host_copy(objective.content_grams[number]),
                 style_gram=host_copy(objective.style_grams[number]),
@@ -98,15 +98,15 @@ class StyleStudy:
             for number, name in enumerate(objective.layers.style)
         )
         return Styled(
-            pixels=_pixels(painting.picture),
+            pixels=host_pixels(painting.picture),
             content=self._content,
             style=self._style,
-            losses=_curve([parts.loss for parts in history]),
+            losses=single([parts.loss for parts in history]),
             layers=layers,
             content_layer=objective.layers.content,
-            content_losses=_curve([parts.content for parts in history]),
+            content_losses=single([parts.content for parts in history]),
             content_reference=objective.content_reference,
-            variation=_curve([parts.variation for parts in history]),
+            variation=single([parts.variation for parts in history]),
             variation_reference=objective.variation_reference,
             alpha=objective.alpha,
             beta=objective.beta,
@@ -202,17 +202,3 @@ def _tensor(pixels: NDArray[np.uint8]) -> Tensor:
     """(S, S, 3) -> (1, 3, S, S) in [0, 1]."""
     values = torch.tensor(pixels).permute(2, 0, 1)[None].float() / 255
     return values.contiguous(memory_format=torch.channels_last)
-
-
-def _pixels(picture: Tensor) -> NDArray[np.uint8]:
-    """(1, 3, S, S) in [0, 1] -> read-only uint8 (S, S, 3)."""
-    values = (picture[0].detach().float().cpu() * 255).round()
-    found: NDArray[np.uint8] = values.byte().permute(1, 2, 0).contiguous().numpy()
-    found.flags.writeable = False
-    return found
-
-
-def _curve(values: list[float]) -> Float32:
-    found = np.array(values, np.float32)
-    found.flags.writeable = False
-    return found

@@ -6,23 +6,18 @@ from pathlib import Path
 from typing import Any
 
 from vgg_viz.errors import CheckpointError, InputError
-from vgg_viz.models.registry import assets_folder
-
-
-def heads_folder() -> Path:
-    """Where shipped heads lie."""
-    return assets_folder() / "weights" / "transfer"
+from vgg_viz.models.registry import transfer_folder
 
 
 def heads_file(network: str, folder: Path | None = None) -> Path:
     """The weights of a network's heads; the card lies beside it."""
-    return (folder or heads_folder()) / f"detection_{network}.safetensors"
+    return (folder or transfer_folder()) / f"detection_{network}.safetensors"
 
 
 def heads_cards(folder: Path | None = None) -> dict[str, Mapping[str, Any]]:
     """{network: card} of all heads that are there; CheckpointError for a card that is damaged."""
     found: dict[str, Mapping[str, Any]] = {}
-    for path in sorted((folder or heads_folder()).glob("detection_*.json")):
+    for path in sorted((folder or transfer_folder()).glob("detection_*.json")):
         try:
             card = json.loads(path.read_text(encoding="utf-8"))
             found[card["network"]] = card

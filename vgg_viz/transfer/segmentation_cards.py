@@ -9,7 +9,7 @@ from typing import Any
 
 from vgg_viz.errors import UnknownNameError, VggVizError
 from vgg_viz.models.configs import NETWORKS, spec
-from vgg_viz.models.registry import assets_folder
+from vgg_viz.models.registry import transfer_folder
 from vgg_viz.results import (
     ScoreDifference,
     SegmentationHead,
@@ -32,14 +32,9 @@ class SegmentationCard:
     classifier_sha256: str  # of the weights that the head goes with
 
 
-def heads_folder() -> Path:
-    """Where heads ship: assets/weights/transfer."""
-    return assets_folder() / "weights" / "transfer"
-
-
 def segmentation_cards(folder: Path | None = None) -> dict[str, SegmentationCard]:
     """Read every card, {model: card}; VggVizError for one that cannot be read."""
-    folder = folder or heads_folder()
+    folder = folder or transfer_folder()
     cards = sorted(map(_card, folder.glob(f"{PREFIX}*.json")), key=_place)
     return {card.head.model: card for card in cards}
 
@@ -54,7 +49,7 @@ def segmentation_card(model: str) -> SegmentationCard:
 
 def segmentation_heads(folder: Path | None = None) -> SegmentationHeads:
     """All that ships, with the comparison beside it."""
-    folder = folder or heads_folder()
+    folder = folder or transfer_folder()
     cards = segmentation_cards(folder)
     return SegmentationHeads(
         tuple(card.head for card in cards.values()), _differences(folder / COMPARISON)

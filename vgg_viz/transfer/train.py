@@ -10,7 +10,7 @@ import torch
 import typer
 
 from vgg_viz.errors import UnknownNameError, VggVizError
-from vgg_viz.models.registry import assets_folder
+from vgg_viz.models.registry import transfer_folder
 from vgg_viz.transfer import detection_training, segmentation_recipes
 
 # (data, out, networks, () for all of them): trains, and writes weights and model cards
@@ -40,7 +40,7 @@ def main(
     torch.set_num_threads(threads)
     if task not in TASKS:
         raise UnknownNameError.among("task", task, TASKS)
-    TASKS[task](data, out or assets_folder() / "weights" / "transfer", tuple(only or ()))
+    TASKS[task](data, out or transfer_folder(), tuple(only or ()))
 
 
 if __name__ == "__main__":
