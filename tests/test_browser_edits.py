@@ -165,8 +165,10 @@ STAGES = """() => ["left", "right"].flatMap(where => ["before", "after"].map(mom
 
 def test_pictures_before_and_after_stand_above_the_fold(visit):
     visitor = visit()
-    boxes = np.array(visitor.page.evaluate(STAGES))  # at one moment: the page may still move
-    assert np.ptp(boxes[:, 0]) <= 2  # beside one another
+    # Beside one another, once fonts and the other column have come; read at one moment.
+    visitor.until(lambda: np.ptp(np.array(visitor.page.evaluate(STAGES))[:, 0]) <= 2)
+    boxes = np.array(visitor.page.evaluate(STAGES))
+    assert np.ptp(boxes[:, 0]) <= 2
     assert boxes[:, 1].max() <= SCREEN["height"]
     assert visitor.tile("left", 0).bounding_box()["y"] < SCREEN["height"]
 
